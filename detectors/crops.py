@@ -1,0 +1,102 @@
+"""Windows of an image as network inputs, and the way back to pixels of the image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.layouts import LAYOUTS
+from detectors.people import Person2D
+
+__all__ = ["Crop", "crop_for_box", "crop_for_person", "letterbox", "tiles"]
+
+_MARGIN = 1.25  # crop side over the longer side of the box; what MoveNet Thunder was measured to like
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A square window in whole pixels; it may reach beyond the image, where it is black.
+
+    Attributes:
+        x0, y0: upper left corner in pixels of the image.
+        side: length of a side in pixels, at least 1.
+    """
+
+    x0: int
+    y0: int
+    side: int
+
+    def cut(self, image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+        """The window of an image ``[H, W, 3]``, scaled to ``[size, size, 3]``."""
+        height, width = image.shape[:2]
+        left, top = max(-self.x0, 0), max(-self.y0, 0)
+        right, bottom = max(self.x0 + self.side - width, 0), max(self.y0 + self.side - height, 0)
+        if left >= self.side or top >= self.side or right >= self.side or bottom >= self.side:
+            return np.zeros((size, size, 3), np.uint8)
+        inner = image[self.y0 + top : self.y0 + self.side - bottom, self.x0 + left : self.x0 + self.side - right]
+        square = cv2.copyMakeBorder(inner, top, bottom, left, right, cv2.BORDER_CONSTANT, value=(0, 0, 0))
+        return _resize(square, size, size)
+
+    def to_image(self, relative: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Points ``[..., 2]`` (x, y) relative to the crop, 0..1, in pixels of the image."""
+        return (np.array([self.x0, self.y0]) + relative * self.side).astype(np.float32)
+
+
+def crop_for_box(box: NDArray[np.floating]) -> Crop:
+    """Square crop around a person's box ``[4]`` (x0 y0 x1 y1), 1.25 times the longer side."""
+    return _square((box[:2] + box[2:]) / 2, _MARGIN * float((box[2:] - box[:2]).max()))
+
+
+def crop_for_person(person: Person2D, confident: float = 0.3) -> Crop:
+    """Square crop for the next look at a person.
+
+    Where few joints are seen, the box has shrunk to them; the crop then still spans three torso lengths, so that legs
+    that come into view again are inside it.
+    """
+    layout = LAYOUTS[person.layout]
+    side = _MARGIN * float((person.box[2:] - person.box[:2]).max())
+    torso = [layout.index(f"{which}_{part}") for part in ("shoulder", "hip") for which in ("left", "right")]
+    if np.all(person.confidence[torso] >= confident):
+        corners = person.keypoints_px[torso]
+        side = max(side, 3.0 * float(np.linalg.norm(corners[:2].mean(axis=0) - corners[2:].mean(axis=0))))
+    return _square((person.box[:2] + person.box[2:]) / 2, side)
+
+
+def letterbox(image: NDArray[np.uint8], size: int) -> tuple[NDArray[np.uint8], float]:
+    """Image scaled into the upper left of a black square ``[size, size, 3]``, and the scale (output px per input px)."""
+    height, width = image.shape[:2]
+    scale = size / max(height, width)
+    canvas = np.zeros((size, size, 3), np.uint8)
+    small = _resize(image, max(round(width * scale), 1), max(round(height * scale), 1))
+    canvas[: small.shape[0], : small.shape[1]] = small
+    return canvas, scale
+
+
+def tiles(width: int, height: int, least_side: int) -> list[tuple[int, int, int, int]]:
+    """Square windows (x0, y0, x1, y1) that cover an image, two thirds of its shorter side long, overlapping by a quarter.
+
+    Empty if they would be shorter than ``least_side`` px: nothing is gained by enlarging.
+    """
+    side = round(min(width, height) * 2 / 3)
+    if side < least_side:
+        return []
+
+    def starts(length: int) -> list[int]:
+        count = 1 + int(np.ceil((length - side) / (0.75 * side)))
+        return [round(x) for x in np.linspace(0, length - side, count)]
+
+    return [(x, y, x + side, y + side) for y in starts(height) for x in starts(width)]
+
+
+def _square(centre: NDArray[np.floating], side: float) -> Crop:
+    whole = max(round(side), 1)
+    return Crop(round(float(centre[0]) - whole / 2), round(float(centre[1]) - whole / 2), whole)
+
+
+def _resize(image: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    # area averaging where it shrinks: bilinear sampling would skip pixels and alias
+    method = cv2.INTER_AREA if width < image.shape[1] else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, (width, height), interpolation=method), np.uint8)

@@ -1,0 +1,183 @@
+"""MoveNet on onnxruntime: MultiPose finds the people, Thunder their keypoints. Shipped, offline, Apache-2.0."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assets.integrity import asset_path, manifest
+from detectors.crops import Crop, crop_for_box, crop_for_person, letterbox, tiles
+from detectors.layouts import COCO_17
+from detectors.merging import box_iou, remove_duplicates
+from detectors.people import Person2D
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+__all__ = ["MoveNetDetector", "MoveNetSettings"]
+
+_THUNDER = "movenet_thunder_fp16.onnx"
+_MULTIPOSE = "movenet_multipose_fp16.onnx"
+_INPUT = 256  # both networks
+
+
+@dataclass(frozen=True)
+class MoveNetSettings:
+    """Settings of the detector.
+
+    Attributes:
+        box_threshold: least MultiPose score of a box that is looked into.
+        confident: a joint from this confidence on counts as seen.
+        least_score: a pose whose mean joint confidence is lower is rejected.
+        least_joints: a pose with fewer seen joints is rejected.
+        look_every: newcomers are looked for in every n-th frame (and whenever nobody is known or somebody got lost).
+        tile_every: small people are looked for, on overlapping tiles, in every n-th frame; 0 is never.
+        flip: average each pose with that of the mirrored crop (about +0.02 OKS, twice the time).
+        max_people: at most this many people, best first.
+    """
+
+    box_threshold: float = 0.18
+    confident: float = 0.3
+    least_score: float = 0.25
+    least_joints: int = 6
+    look_every: int = 2
+    tile_every: int = 15
+    flip: bool = False
+    max_people: int = 12
+
+
+class MoveNetDetector:
+    """People by MoveNet (see ``detectors.base.PoseDetector``).
+
+    People of the preceding frame are followed by a crop around their keypoints, so that a missed box does not lose
+    them; boxes of MultiPose that no followed pose explains are looked into as well, and of two poses of one person the
+    better stays. All networks run on one thread each, side by side.
+
+    Raises AssetError if a model file is missing or damaged.
+    """
+
+    name = "movenet"
+    layout = COCO_17.name
+
+    def __init__(self, settings: MoveNetSettings | None = None, workers: int | None = None) -> None:
+        self.settings = settings or MoveNetSettings()
+        self._thunder = _session(_THUNDER)
+        self._multipose = _session(_MULTIPOSE)
+        # One more than cores: three networks (boxes, two people) then share two cores evenly.
+        self._pool = ThreadPoolExecutor(workers or (os.cpu_count() or 1) + 1, thread_name_prefix="movenet")
+
+    def detect(
+        self, image_rgb: NDArray[np.uint8], previous: Sequence[Person2D] = (), frame_index: int = 0
+    ) -> list[Person2D]:
+        """See ``detectors.base.PoseDetector.detect``."""
+        if image_rgb.ndim != 3 or image_rgb.shape[2] != 3 or image_rgb.dtype != np.uint8:
+            raise ValueError(f"a frame must be uint8 [H, W, 3], not {image_rgb.dtype} {list(image_rgb.shape)}")
+        settings = self.settings
+        followed = [
+            self._pool.submit(self._pose, image_rgb, crop_for_person(person, settings.confident)) for person in previous
+        ]
+        tiled = settings.tile_every > 0 and frame_index % settings.tile_every == 0
+        scheduled = not previous or frame_index % settings.look_every == 0
+        boxes = self._look(image_rgb, tiled) if scheduled or tiled else None
+        people = [person for future in followed if (person := future.result()) is not None]
+        if boxes is None and len(people) < len(previous):
+            boxes = self._look(image_rgb, False)
+        unexplained = [box for box in _results(boxes or []) if not _explained(box, people)]
+        people += [
+            person
+            for person in self._pool.map(lambda box: self._pose_in_box(image_rgb, box), unexplained)
+            if person is not None
+        ]
+        return remove_duplicates(people, previous)[: settings.max_people]
+
+    def describe(self) -> dict[str, Any]:
+        """See ``detectors.base.PoseDetector.describe``."""
+        files = {name: manifest()[name]["sha256"] for name in (_THUNDER, _MULTIPOSE)}
+        return {"name": self.name, "layout": self.layout, "files": files, "settings": asdict(self.settings)}
+
+    def _look(self, image: NDArray[np.uint8], tiled: bool) -> list[Future[list[NDArray[np.float32]]]]:
+        height, width = image.shape[:2]
+        windows = [(0, 0, width, height), *(tiles(width, height, _INPUT) if tiled else [])]
+        return [self._pool.submit(self._boxes, image, window) for window in windows]
+
+    def _boxes(self, image: NDArray[np.uint8], window: tuple[int, int, int, int]) -> list[NDArray[np.float32]]:
+        """Person boxes in a window (x0, y0, x1, y1) of the image, in pixels of the image."""
+        x0, y0, x1, y1 = window
+        pixels, scale = letterbox(image[y0:y1, x0:x1], _INPUT)
+        rows = self._multipose.run(None, {"input:0": pixels[None].astype(np.int32)})[0][0]
+        found = rows[rows[:, 55] >= self.settings.box_threshold]
+        corners = found[:, [52, 51, 54, 53]] * (_INPUT / scale)
+        return [box.astype(np.float32) for box in corners + np.array([x0, y0, x0, y0])]
+
+    def _pose_in_box(self, image: NDArray[np.uint8], box: NDArray[np.float32]) -> Person2D | None:
+        """Pose in a box; a second crop around the first keypoints where the box did not fit the person."""
+        first = self._pose(image, crop_for_box(box))
+        if first is None or box_iou(first.box, box) > 0.6:
+            return first
+        second = self._pose(image, crop_for_person(first, self.settings.confident))
+        return first if second is None or second.score < first.score else second
+
+    def _pose(self, image: NDArray[np.uint8], crop: Crop) -> Person2D | None:
+        """Keypoints of the person in a crop, or None if they are not credible."""
+        pixels = crop.cut(image, _INPUT)
+        rows = self._run_thunder(pixels)
+        if self.settings.flip:
+            mirrored = self._run_thunder(np.ascontiguousarray(pixels[:, ::-1]))[list(COCO_17.flip)]
+            mirrored[:, 1] = 1.0 - mirrored[:, 1]
+            rows = (rows + mirrored) / 2
+        height, width = image.shape[:2]
+        keypoints = crop.to_image(rows[:, 1::-1])
+        inside = np.all((keypoints >= 0) & (keypoints < (width, height)), axis=-1)
+        # The network places every joint, also those beyond the picture: these are guesses.
+        confidence = np.where(inside, rows[:, 2], 0.1 * rows[:, 2]).astype(np.float32)
+        seen = confidence >= self.settings.confident
+        score = float(confidence.mean())
+        if score < self.settings.least_score or np.count_nonzero(seen) < self.settings.least_joints:
+            return None
+        return Person2D(keypoints, confidence, self.layout, _box_around(keypoints[seen]), score)
+
+    def _run_thunder(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        rows: NDArray[np.float32] = self._thunder.run(None, {"input:0": pixels[None].astype(np.int32)})[0][0, 0]
+        return rows
+
+
+def _session(name: str) -> onnxruntime.InferenceSession:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(str(asset_path(name)), options, providers=["CPUExecutionProvider"])
+
+
+def _results(futures: list[Future[list[NDArray[np.float32]]]]) -> list[NDArray[np.float32]]:
+    """Boxes of all windows without those that repeat an earlier one (the whole frame comes first)."""
+    kept: list[NDArray[np.float32]] = []
+    for future in futures:
+        kept += [box for box in future.result() if all(_share_inside(box, other) < 0.6 for other in kept)]
+    return kept
+
+
+def _explained(box: NDArray[np.float32], people: Sequence[Person2D]) -> bool:
+    """Whether a followed person fills the box, so that looking into it would find the same person."""
+    return any(box_iou(box, person.box) > 0.5 or _share_inside(box, person.box) > 0.8 for person in people)
+
+
+def _share_inside(box: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    """Share of ``box`` that lies inside ``other``, 0..1."""
+    sides = np.clip(np.minimum(box[2:], other[2:]) - np.maximum(box[:2], other[:2]), 0, None)
+    return float(np.prod(sides) / max(np.prod(box[2:] - box[:2]), 1e-6))
+
+
+def _box_around(keypoints: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Box of a person from the seen joints: skull, feet and flesh reach beyond them by about a tenth of the height."""
+    low, high = keypoints.min(axis=0), keypoints.max(axis=0)
+    margin = 0.08 * float((high - low).max())
+    return np.concatenate([low - margin, high + margin]).astype(np.float32)

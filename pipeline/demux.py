@@ -1,0 +1,205 @@
+"""Opening a video file and getting decoded pictures out of it, however damaged it is."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline.errors import InputError
+
+if TYPE_CHECKING:
+    import av
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
+
+__all__ = [
+    "Clock", "Problems", "decode_all", "decode_packet", "focal_35mm", "is_still", "open_video", "read_packets",
+    "stated_duration", "stated_frame_rate", "uneven",
+]  # fmt: skip
+
+# FFmpeg paints text files as terminal screens; a text file is no video here.
+_TEXT_FORMATS = {"tty", "bin", "xbin", "adf", "idf"}
+_FOCAL_KEY = re.compile(r"focallength(35mmequivalent|in35mm(film|format))$")
+# A demuxer that fails this often in a row without a packet in between will not recover.
+_MAX_READ_FAILURES = 50
+# A step back in time longer than this is a restarted clock, a shorter one a wrong time stamp.
+_CLOCK_RESET_S = 1.0
+
+
+@dataclass
+class Problems:
+    """Damage met while reading.
+
+    Attributes:
+        damaged: packets that could not be read or decoded, and were left out.
+        broken_off: reading ended before the end of the file.
+    """
+
+    damaged: int = 0
+    broken_off: bool = False
+
+
+@dataclass
+class Clock:
+    """Presentation times from 0, strictly increasing, with missing and backward time stamps mended."""
+
+    period_s: float
+    origin: float | None = None
+    last: float = -math.inf
+
+    def tick(self, stamp: float | None) -> float:
+        """Time of the next frame in s, from the time stamp in the file (None: it has none)."""
+        if self.origin is None:
+            self.origin = stamp if stamp is not None else 0.0
+            self.last = 0.0
+            return 0.0
+        time_s = self.last + self.period_s if stamp is None else stamp - self.origin
+        if time_s <= self.last - _CLOCK_RESET_S:
+            mended = self.last + self.period_s
+            self.origin += time_s - mended
+            time_s = mended
+        elif time_s <= self.last:
+            # A small step keeps the frames that follow at their own, true times.
+            time_s = self.last + self.period_s / 10
+        self.last = time_s
+        return time_s
+
+
+def open_video(path: Path) -> tuple[InputContainer, VideoStream]:
+    """Open a file and choose its video stream; the caller closes the container.
+
+    Raises:
+        InputError: missing, a folder, unreadable, empty, not a video, no pictures, or an unknown codec.
+    """
+    _check_file(path)
+    import av
+
+    try:
+        # "file:" and the white list: a name with a colon is no network address, a play list opens nothing else.
+        container = av.open(f"file:{path}", options={"protocol_whitelist": "file"})
+    except (av.error.FFmpegError, ValueError) as error:
+        raise InputError(
+            f"{path} is not a video that can be read: it is of another type or was cut off; check that it plays, or "
+            "convert it to MP4"
+        ) from error
+    try:
+        if _TEXT_FORMATS & set(container.format.name.split(",")):
+            raise InputError(f"{path} is a text file, not a video; give the video itself")
+        # Cover pictures of sound files are video streams to FFmpeg.
+        streams = [s for s in container.streams.video if not s.disposition & s.disposition.attached_pic]
+        if not streams:
+            sound = " but sound" if container.streams.audio or container.streams.video else ""
+            raise InputError(f"{path} holds nothing{sound}, no pictures; give a file with a video stream")
+        stream = max(streams, key=lambda s: (bool(s.disposition & s.disposition.default), -s.index))
+        if stream.codec_context is None:
+            raise InputError(f"{path} uses a codec that cannot be decoded here; convert it to H.264")
+        stream.thread_type = "AUTO"
+    except BaseException:
+        container.close()
+        raise
+    return container, stream
+
+
+def _check_file(path: Path) -> None:
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; give a video file, or use `zedo-video batch` for a folder")
+    try:
+        if not path.exists():
+            raise InputError(f"{path} does not exist; check the name")
+        if not path.is_file():
+            raise InputError(f"{path} is not a file; give a video file")
+        with path.open("rb") as file:
+            if not file.read(1):
+                raise InputError(f"{path} is empty (0 bytes); copy or record it again")
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}); check its permissions") from error
+
+
+def read_packets(
+    container: InputContainer, stream: VideoStream, problems: Problems
+) -> Iterator[av.Packet[VideoStream]]:
+    """Packets of a stream up to the end of the file, reading on behind damaged places."""
+    from av.error import FFmpegError
+
+    failures = 0
+    while failures < _MAX_READ_FAILURES:
+        try:
+            for packet in container.demux(stream):
+                failures = 0
+                yield packet
+        except FFmpegError:
+            # The demuxer stands behind the damage and may find the next packet.
+            failures += 1
+            problems.damaged += 1
+        else:
+            return
+    problems.broken_off = True
+
+
+def decode_packet(packet: av.Packet[VideoStream], problems: Problems) -> list[av.VideoFrame]:
+    """Frames that a packet completes; none if it is damaged."""
+    from av.error import FFmpegError
+
+    try:
+        return packet.decode()
+    except FFmpegError:
+        problems.damaged += 1
+        return []
+
+
+def decode_all(container: InputContainer, stream: VideoStream, problems: Problems) -> Iterator[av.VideoFrame]:
+    """Every frame that can be decoded, in the order of presentation."""
+    for packet in read_packets(container, stream, problems):
+        yield from decode_packet(packet, problems)
+
+
+def is_still(container: InputContainer) -> bool:
+    """Whether the file is a single picture."""
+    return container.format.name.endswith("_pipe") or container.format.name == "image2"
+
+
+def stated_frame_rate(stream: VideoStream, times: Sequence[float] = ()) -> float:
+    """Average frames per second, from the file or from packet times in s; 25 where neither tells."""
+    rate = stream.average_rate or stream.guessed_rate
+    if rate:
+        return float(rate)
+    span = max(times) - min(times) if times else 0.0
+    return (len(times) - 1) / span if span > 0 else 25.0
+
+
+def stated_duration(container: InputContainer, stream: VideoStream) -> float | None:
+    """Length in seconds as the file states it, or None."""
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    return container.duration / 1_000_000 if container.duration else None
+
+
+def uneven(times: Sequence[float]) -> bool:
+    """Whether packet times in s, in any order, are unevenly spaced."""
+    steps = np.diff(np.unique(np.asarray(times)))
+    if len(steps) < 2:
+        return False
+    usual = float(np.median(steps))
+    # Containers that count in milliseconds jitter by one tick.
+    return bool(np.abs(steps - usual).max() > max(0.25 * usual, 0.0015))
+
+
+def focal_35mm(*tags: Mapping[str, str]) -> float | None:
+    """Focal length as 35 mm equivalent from QuickTime, EXIF or Matroska tags, or None."""
+    for key, value in (item for mapping in tags for item in mapping.items()):
+        if _FOCAL_KEY.search(re.sub(r"[^a-z0-9]", "", key.lower())):
+            number = re.match(r"\s*([0-9.]+)(?:\s*/\s*([0-9.]+))?", value)
+            try:
+                focal = float(number[1]) / float(number[2] or 1) if number else 0.0
+            except (ValueError, ZeroDivisionError):
+                continue
+            # Zero stands for "unknown" in EXIF.
+            if 5 <= focal <= 2000:
+                return focal
+    return None

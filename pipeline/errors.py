@@ -1,0 +1,27 @@
+"""Errors that are the user's to fix: one clear sentence, never a traceback."""
+
+from __future__ import annotations
+
+__all__ = ["InputError", "OutputError", "UserError"]
+
+
+class UserError(Exception):
+    """The run cannot go on; ``str(error)`` is one sentence that says what is wrong and what to do.
+
+    ``exit_code`` is what the command line exits with: 1 the run failed, 2 what was asked for cannot be done as asked
+    (the number that click uses for a wrong option, too).
+    """
+
+    exit_code = 1
+
+
+class InputError(UserError):
+    """A file that was given cannot be used."""
+
+    exit_code = 2
+
+
+class OutputError(UserError):
+    """A result cannot be written where it was asked for."""
+
+    exit_code = 2

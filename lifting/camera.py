@@ -1,0 +1,81 @@
+"""The pinhole camera: where it came from, pixels to rays and back."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["DEFAULT_FOV_DEG", "Camera"]
+
+#: Assumed horizontal field of view along the longer image side: between a phone's main camera (about 65 degrees) and
+#: footage shot with a mild zoom.
+DEFAULT_FOV_DEG = 55.0
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Pinhole intrinsics with optional lens distortion (OpenCV order), x right, y down, z forward.
+
+    Attributes:
+        K: ``[3, 3]`` float64 intrinsic matrix in pixels.
+        image_size: width and height in pixels.
+        source: where K came from, in words, for example ``"assumed field of view 55 deg"``.
+        distortion: ``[D]`` float64 coefficients k1 k2 p1 p2 [k3 ...]; empty means none.
+    """
+
+    K: NDArray[np.float64]
+    image_size: tuple[int, int]
+    source: str
+    distortion: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+
+    def __post_init__(self) -> None:
+        K = np.asarray(self.K)
+        if K.shape != (3, 3) or not np.isfinite(K).all() or K[0, 0] <= 0 or K[1, 1] <= 0:
+            raise ValueError("camera intrinsics must be a finite 3x3 matrix with positive focal lengths in pixels")
+
+    @classmethod
+    def from_focal(cls, focal_px: float, image_size: tuple[int, int], source: str) -> Camera:
+        """Square pixels, principal point in the middle of the image. Raises ValueError for a focal length <= 0."""
+        width, height = image_size
+        K = np.array([[focal_px, 0.0, width / 2], [0.0, focal_px, height / 2], [0.0, 0.0, 1.0]])
+        return cls(K, image_size, source)
+
+    @classmethod
+    def from_fov(cls, fov_deg: float, image_size: tuple[int, int], source: str) -> Camera:
+        """Field of view across the longer image side, in degrees. Raises ValueError outside 5..170 degrees."""
+        if not 5.0 <= fov_deg <= 170.0:
+            raise ValueError(f"the field of view must lie between 5 and 170 degrees, not {fov_deg:g}")
+        return cls.from_focal(max(image_size) / 2 / math.tan(math.radians(fov_deg) / 2), image_size, source)
+
+    def rays(self, points_px: ArrayLike) -> NDArray[np.float64]:
+        """Back-project pixels ``[..., 2]`` to ray directions ``[..., 3]`` with z = 1, undistorted."""
+        points = np.asarray(points_px, dtype=np.float64)
+        if self.distortion.size:
+            import cv2
+
+            flat = np.ascontiguousarray(points.reshape(-1, 1, 2))
+            xy = cv2.undistortPoints(flat, self.K, self.distortion).reshape(points.shape)
+        else:
+            homogeneous = np.concatenate([points, np.ones_like(points[..., :1])], axis=-1)
+            xy = (homogeneous @ np.linalg.inv(self.K).T)[..., :2]
+        return np.concatenate([xy, np.ones_like(xy[..., :1])], axis=-1)
+
+    def project(self, points_m: ArrayLike) -> NDArray[np.float64]:
+        """Project camera-frame points ``[..., 3]`` (metres, z > 0) to pixels ``[..., 2]``; NaN behind the camera."""
+        points = np.asarray(points_m, dtype=np.float64)
+        z = np.where(points[..., 2:] > 1e-6, points[..., 2:], np.nan)
+        xy = points[..., :2] / z
+        if self.distortion.size:
+            import cv2
+
+            ahead = np.isfinite(xy).all(axis=-1)
+            pixels = np.full(xy.shape, np.nan)
+            if ahead.any():
+                rays = np.concatenate([xy[ahead], np.ones((int(ahead.sum()), 1))], axis=1)
+                pixels[ahead] = cv2.projectPoints(rays, np.zeros(3), np.zeros(3), self.K, self.distortion)[0].reshape(-1, 2)
+            return pixels
+        homogeneous = np.concatenate([xy, np.ones_like(xy[..., :1])], axis=-1)
+        return (homogeneous @ self.K.T)[..., :2]

@@ -1,0 +1,68 @@
+"""The value that lifting hands on: a person in metres, along the video."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.layouts import H36M_17
+
+__all__ = ["Track3D"]
+
+
+@dataclass(frozen=True)
+class Track3D:
+    """One person from first to last sight, one row per decoded frame; frames in a gap hold NaN.
+
+    Joints are those of ``detectors.layouts.H36M_17``, in metres, in the camera frame: x right, y down, z forward,
+    absolute (the root translation is ``joints_m[:, 0]``).
+
+    Attributes:
+        track_id: identity, as in the 2D track.
+        frame_index: ``[T]`` int64, consecutive.
+        time_s: ``[T]`` float64, presentation times.
+        joints_m: ``[T, 17, 3]`` float64, smoothed over time.
+        raw_joints_m: ``[T, 17, 3]`` float64, as lifted, before smoothing.
+        sigma_m: ``[T, 17]`` float64, standard deviation of each joint.
+        imputed: ``[T, 17]`` bool, joints placed by the prior because the image did not show them.
+        keypoints_px: ``[T, 17, 2]`` float64, the 2D evidence in this joint order (NaN where there is none).
+        confidence: ``[T, 17]`` float64 in 0..1.
+        boxes: ``[T, 4]`` float64, x0 y0 x1 y1 in pixels.
+    """
+
+    track_id: int
+    frame_index: NDArray[np.int64]
+    time_s: NDArray[np.float64]
+    joints_m: NDArray[np.float64]
+    raw_joints_m: NDArray[np.float64]
+    sigma_m: NDArray[np.float64]
+    imputed: NDArray[np.bool_]
+    keypoints_px: NDArray[np.float64]
+    confidence: NDArray[np.float64]
+    boxes: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        frames, joints = len(self.frame_index), len(H36M_17)
+        expected = {
+            "time_s": (frames,),
+            "joints_m": (frames, joints, 3),
+            "raw_joints_m": (frames, joints, 3),
+            "sigma_m": (frames, joints),
+            "imputed": (frames, joints),
+            "keypoints_px": (frames, joints, 2),
+            "confidence": (frames, joints),
+            "boxes": (frames, 4),
+        }
+        for name, shape in expected.items():
+            if getattr(self, name).shape != shape:
+                raise ValueError(f"{name} of a 3D track must be {shape}, not {getattr(self, name).shape}")
+
+    def __len__(self) -> int:
+        return len(self.frame_index)
+
+    @property
+    def seen(self) -> NDArray[np.bool_]:
+        """``[T]`` frames in which the person was lifted (False inside gaps)."""
+        return ~np.isnan(self.joints_m[:, 0, 0])

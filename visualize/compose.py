@@ -1,0 +1,119 @@
+"""The output picture: the annotated video on the left, the 3D panel on the right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lifting.camera import Camera
+from lifting.tracks import Track3D
+from visualize import canvas
+from visualize.overlay import draw_overlay, people_at
+from visualize.palette import Colour
+from visualize.scene3d import SkeletonScene
+
+__all__ = ["FrameComposer"]
+
+_MUTED: Colour = (158, 170, 192)
+#: Videos lower than this are enlarged, as the 3D panel and the labels need the room.
+_MIN_HEIGHT = 360
+
+
+class FrameComposer:
+    """Composes one output frame at a time; what it keeps does not depend on the length of the video.
+
+    Args:
+        tracks: everybody in the video.
+        image_size: width and height of the upright video frames in pixels.
+        camera: with it, joints that the image does not show are drawn where the camera would see them.
+        reproject: draw the reprojected 3D skeleton too (needs ``camera``).
+        max_height: higher videos are scaled down to it, pixels.
+        max_width: bound on the width of the whole picture, pixels. A GIF composed at its final width keeps crisp lines
+            and legible labels; scaled down from a larger picture it would not.
+
+    Attributes:
+        size: width and height of the output in pixels, both even.
+
+    Raises:
+        ValueError: if a size is not positive, or ``max_height`` or ``max_width`` is below 64.
+    """
+
+    def __init__(
+        self,
+        tracks: Sequence[Track3D],
+        image_size: tuple[int, int],
+        *,
+        camera: Camera | None = None,
+        reproject: bool = False,
+        max_height: int = 720,
+        max_width: int | None = None,
+    ) -> None:
+        width, height = image_size
+        if min(image_size) < 1:
+            raise ValueError(f"the video frames have no area: {width} x {height}")
+        if max_height < 64 or (max_width is not None and max_width < 64):
+            raise ValueError("the output needs at least 64 pixels each way; raise max_height or max_width")
+        # The panel is a square beside the video: width / height of the whole is that of the video plus one.
+        wanted = min(max(height, _MIN_HEIGHT), max_height)
+        if max_width is not None:
+            wanted = min(wanted, int(max_width / (width / height + 1)))
+        self._height = max(16, wanted - wanted % 2)
+        self._video_width = max(2, 2 * round(width * self._height / height / 2))
+        self.size = (self._video_width + self._height, self._height)
+        self._factor = np.array([self._video_width / width, self._height / height])
+        self._tracks = list(tracks)
+        self._camera, self._reproject = camera, reproject
+        self._image_size = image_size
+        self.scene = SkeletonScene(tracks, (self._height, self._height))
+
+    def compose(self, image_rgb: NDArray[np.uint8], frame_index: int, time_s: float) -> NDArray[np.uint8]:
+        """The output picture for a decoded frame.
+
+        Args:
+            image_rgb: ``[H, W, 3]`` uint8 RGB, upright.
+            frame_index: index of the decoded frame, as in the tracks.
+            time_s: its presentation time in seconds.
+
+        Returns:
+            ``[size[1], size[0], 3]`` uint8 RGB.
+
+        Raises:
+            ValueError: if the frame has another size than announced.
+        """
+        if (image_rgb.shape[1], image_rgb.shape[0]) != self._image_size:
+            raise ValueError(
+                f"the frame is {image_rgb.shape[1]} x {image_rgb.shape[0]} pixels, not {self._image_size[0]} x "
+                f"{self._image_size[1]} as the frames before it"
+            )
+        people = people_at(self._tracks, frame_index, self._camera)
+        # Scaled before drawing: lines and letters stay sharp, and there are fewer pixels to draw.
+        shrink = self._factor[1] < 1
+        video = cv2.resize(
+            image_rgb, (self._video_width, self._height), interpolation=cv2.INTER_AREA if shrink else cv2.INTER_CUBIC
+        )
+        left = draw_overlay(
+            np.asarray(video, dtype=np.uint8), [person.scaled(self._factor) for person in people], self._reproject
+        )
+        right = self.scene.draw(frame_index, time_s)
+        self._draw_captions(right, len(people), time_s)
+        return np.hstack([left, right])
+
+    def _draw_captions(self, panel: NDArray[np.uint8], people: int, time_s: float) -> None:
+        size = max(11, round(self._height / 42))
+        inset = round(1.1 * size)
+        bottom = panel.shape[0] - inset - canvas.text_size("0", size)[1]
+        canvas.write_text(panel, clock(time_s), inset, bottom, size, _MUTED)
+        if self._tracks:
+            text = f"{people} {'person' if people == 1 else 'people'}"
+            canvas.write_text(
+                panel, text, panel.shape[1] - inset - canvas.text_size(text, size)[0], bottom, size, _MUTED
+            )
+
+
+def clock(time_s: float) -> str:
+    """Minutes, seconds and tenths, for example ``"1:05.3"``."""
+    tenths = max(0, int(time_s * 10 + 1e-6))
+    return f"{tenths // 600}:{tenths // 10 % 60:02d}.{tenths % 10}"

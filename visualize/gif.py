@@ -1,0 +1,169 @@
+"""GIF with a palette made for the clip (FFmpeg's palettegen and paletteuse), at the right speed."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from visualize.atomic import PartialFile, StreamWriter
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["GifWriter"]
+
+#: GIF counts delays in hundredths of a second; browsers slow down everything faster than two of them.
+_TICKS = 100
+_MIN_TICKS = 2
+
+
+class GifWriter(StreamWriter):
+    """Two passes, so that one palette fits the whole clip while memory stays constant.
+
+    While frames come in, they go to the palette's histogram and, losslessly, to a temporary file beside the target.
+    ``close`` reads them back and maps them to the palette. Every frame keeps its own time, rounded to 10 ms from the
+    start of the clip, so that rounding errors do not add up. The GIF loops for ever.
+
+    Args:
+        target: path of the GIF.
+        gif_width: frames wider than this are scaled down to it; narrower ones are left alone. Pixels, at least 16.
+        gif_fps: at most so many frames a second, 0 < gif_fps <= 50; slower sources keep their own rate.
+
+    Raises:
+        ValueError: for values outside these ranges.
+        OSError: if the file cannot be created.
+    """
+
+    def __init__(self, target: Path, gif_width: int = 640, gif_fps: float = 15.0) -> None:
+        if not 0 < gif_fps <= _TICKS / _MIN_TICKS:
+            raise ValueError(f"a GIF shows more than 0 and up to 50 frames a second, not {gif_fps:g}")
+        if gif_width < 16:
+            raise ValueError(f"a GIF must be at least 16 pixels wide, not {gif_width}")
+        super().__init__(target)
+        self._files.append(PartialFile(target.with_name(f"{target.stem}.frames.mkv")))
+        self._width, self._fps = gif_width, gif_fps
+        self._size = (0, 0)
+        self._slot = -1
+        self._last_tick = -_MIN_TICKS
+        self._end_tick = 0
+        self._spool: Any = None
+        self._spool_stream: Any = None
+        self._palette: Any = None
+        self._output: Any = None
+
+    def _start(self, width: int, height: int) -> None:
+        import av
+
+        scale = min(1.0, self._width / width)
+        self._size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        self._spool = av.open(str(self._files[1].path), "w", format="matroska")
+        self._spool_stream = self._spool.add_stream("ffv1", rate=_TICKS)
+        self._spool_stream.width, self._spool_stream.height = self._size
+        self._spool_stream.pix_fmt = "bgr0"
+        self._spool_stream.codec_context.time_base = Fraction(1, 1000)
+        self._palette = self._palette_graph()
+
+    def _append(self, image_rgb: NDArray[np.uint8], start_s: float, duration_s: float) -> None:
+        import av
+        import cv2
+
+        self._end_tick = round((start_s + duration_s) * _TICKS)
+        # A tenth of a slot forgives the jitter of times that stand on the border of two slots.
+        slot = math.floor(start_s * self._fps + 0.1)
+        tick = round(start_s * _TICKS)
+        if slot <= self._slot or tick < self._last_tick + _MIN_TICKS:
+            return
+        self._slot, self._last_tick = slot, tick
+        if (image_rgb.shape[1], image_rgb.shape[0]) != self._size:
+            image_rgb = cv2.resize(image_rgb, self._size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+        frame = av.VideoFrame.from_ndarray(image_rgb, format="rgb24").reformat(format="bgr0")
+        frame.pts, frame.time_base = tick * 1000 // _TICKS, Fraction(1, 1000)
+        self._palette.push(frame)
+        self._spool.mux(self._spool_stream.encode(frame))
+
+    def _finish(self) -> None:
+        import av
+
+        self._spool.mux(self._spool_stream.encode(None))
+        self._spool.close()
+        self._spool = None
+        self._palette.push(None)
+        palette = self._palette.pull()
+        self._palette = None
+
+        last_delay = max(_MIN_TICKS, self._end_tick - self._last_tick)
+        self._output = av.open(
+            str(self.partial), "w", format="gif", container_options={"loop": "0", "final_delay": str(last_delay)}
+        )
+        stream = self._output.add_stream("gif", rate=_TICKS)
+        stream.width, stream.height = self._size
+        stream.pix_fmt = "pal8"
+        stream.codec_context.time_base = Fraction(1, _TICKS)
+        graph, frames, palettes = self._mapping_graph()
+        palettes.push(palette)
+        palettes.push(None)
+        with av.open(str(self._files[1].path)) as spool:
+            for frame in spool.decode(video=0):
+                frames.push(frame)
+                self._drain(graph, stream)
+        frames.push(None)
+        self._drain(graph, stream)
+        self._output.mux(stream.encode(None))
+        self._output.close()
+        self._output = None
+
+    def _drain(self, graph: Any, stream: Any) -> None:
+        """Encode what the graph has ready."""
+        import av
+
+        while True:
+            try:
+                frame = graph.pull()
+            except (BlockingIOError, av.EOFError):
+                return
+            ticks = round(float(frame.pts * frame.time_base) * _TICKS)
+            frame.pts, frame.time_base = ticks, Fraction(1, _TICKS)
+            self._output.mux(stream.encode(frame))
+
+    def _palette_graph(self) -> Any:
+        from av.filter import Graph
+
+        graph = Graph()
+        source = self._buffer(graph, *self._size)
+        # stats_mode=diff counts the pixels that change, so that the people and not the wallpaper get the colours.
+        generate = graph.add("palettegen", "stats_mode=diff:reserve_transparent=1")
+        sink = graph.add("buffersink")
+        source.link_to(generate)
+        generate.link_to(sink)
+        graph.configure()
+        return graph
+
+    def _mapping_graph(self) -> tuple[Any, Any, Any]:
+        from av.filter import Graph
+
+        graph = Graph()
+        frames, palettes = self._buffer(graph, *self._size), self._buffer(graph, 16, 16, "bgra")
+        # Ordered dithering stays still where the picture does; error diffusion flickers and defeats the compression.
+        use = graph.add("paletteuse", "dither=bayer:bayer_scale=4:diff_mode=rectangle")
+        sink = graph.add("buffersink")
+        frames.link_to(use, 0, 0)
+        palettes.link_to(use, 0, 1)
+        use.link_to(sink)
+        graph.configure()
+        return graph, frames, palettes
+
+    @staticmethod
+    def _buffer(graph: Any, width: int, height: int, pixel: str = "bgr0") -> Any:
+        return graph.add("buffer", f"video_size={width}x{height}:pix_fmt={pixel}:time_base=1/1000:pixel_aspect=1/1")
+
+    def _release(self) -> None:
+        for container in (self._spool, self._output):
+            if container is not None:
+                try:
+                    container.close()
+                except (OSError, ValueError):
+                    continue
+        self._spool = self._output = self._palette = self._spool_stream = None

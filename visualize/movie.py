@@ -1,0 +1,111 @@
+"""MP4 (H.264) and WebM (VP9) with the presentation times of the source."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from visualize.atomic import StreamWriter
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["Mp4Writer", "WebmWriter"]
+
+
+class _MovieWriter(StreamWriter):
+    """One video stream with variable frame rate. Sizes are made even by repeating the last row or column."""
+
+    container_format: ClassVar[str]
+    container_options: ClassVar[dict[str, str]] = {}
+    #: Ticks per second of the presentation times.
+    clock: ClassVar[int]
+    #: Encoders in order of preference, with their options for good quality at a moderate size.
+    encoders: ClassVar[dict[str, dict[str, str]]]
+
+    def __init__(self, target: Path) -> None:
+        super().__init__(target)
+        self._container: Any = None
+        self._stream: Any = None
+        self._last_tick = -1
+
+    def _start(self, width: int, height: int) -> None:
+        import av
+
+        self._container = av.open(
+            str(self.partial), "w", format=self.container_format, container_options=self.container_options
+        )
+        name = _usable_encoder(tuple(self.encoders))
+        self._stream = self._container.add_stream(name, rate=30, options=self.encoders[name])
+        self._stream.width, self._stream.height = width + width % 2, height + height % 2
+        self._stream.pix_fmt = "yuv420p"
+        # HD players assume BT.709; saying so keeps the colours the same everywhere.
+        self._stream.codec_context.colorspace = 1
+        self._stream.codec_context.color_range = 1
+        self._stream.codec_context.time_base = Fraction(1, self.clock)
+
+    def _append(self, image_rgb: NDArray[np.uint8], start_s: float, duration_s: float) -> None:
+        import av
+        import numpy as np
+
+        height, width = image_rgb.shape[:2]
+        even = np.pad(image_rgb, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+        frame = av.VideoFrame.from_ndarray(even, format="rgb24").reformat(
+            format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG"
+        )
+        # Two frames on one tick would be refused by the container.
+        tick = max(round(start_s * self.clock), self._last_tick + 1)
+        self._last_tick = tick
+        frame.pts, frame.time_base = tick, Fraction(1, self.clock)
+        frame.duration = max(1, round(duration_s * self.clock))
+        self._container.mux(self._stream.encode(frame))
+
+    def _finish(self) -> None:
+        self._container.mux(self._stream.encode(None))
+        self._container.close()
+        self._container = None
+
+    def _release(self) -> None:
+        container, self._container, self._stream = self._container, None, None
+        if container is not None:
+            # The file is thrown away; a full disk that spoils its trailer is of no interest any more.
+            try:
+                container.close()
+            except (OSError, ValueError):
+                return
+
+
+class Mp4Writer(_MovieWriter):
+    """H.264 in MP4, ready to be played while it downloads."""
+
+    container_format = "mp4"
+    container_options: ClassVar[dict[str, str]] = {"movflags": "+faststart"}
+    clock = 90_000
+    encoders: ClassVar[dict[str, dict[str, str]]] = {
+        "libx264": {"crf": "20", "preset": "veryfast"},
+        "libopenh264": {"b": "6000000"},
+        "h264_videotoolbox": {"b": "6000000"},
+        "h264_mf": {"b": "6000000"},
+    }
+
+
+class WebmWriter(_MovieWriter):
+    """VP9 in WebM; Matroska keeps times in milliseconds."""
+
+    container_format = "webm"
+    clock = 1000
+    encoders: ClassVar[dict[str, dict[str, str]]] = {
+        "libvpx-vp9": {"crf": "32", "b": "0", "deadline": "realtime", "cpu-used": "6", "row-mt": "1"},
+    }
+
+
+def _usable_encoder(names: tuple[str, ...]) -> str:
+    """The first encoder that this build of FFmpeg has. Raises ValueError if there is none."""
+    import av
+
+    for name in names:
+        if name in av.codecs_available:
+            return name
+    raise ValueError(f"this build of PyAV has none of the encoders {', '.join(names)}; write a .gif instead")

@@ -1,0 +1,222 @@
+"""The 3D panel: everybody on one floor, seen by a slowly swinging camera. numpy projects, OpenCV draws."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.layouts import H36M_17
+from lifting.tracks import Track3D
+from visualize import canvas
+from visualize.canvas import Image
+from visualize.figure import Figure, figure_parts
+from visualize.orbit import OrbitCamera, View
+from visualize.overlay import row_of
+from visualize.palette import BACKGROUND, Colour, accent, mix
+from visualize.world import SceneBounds, estimate_world
+
+__all__ = ["SkeletonScene"]
+
+_GLOW: Colour = (48, 58, 80)
+_DEEP: Colour = (12, 15, 22)
+_MUTED: Colour = (150, 163, 187)
+_FADE_LEVELS = 8
+_HALF_GRID = 11
+#: What the grid adds to the backdrop for a line of each strength, RGB.
+_GRID_LIGHT = (np.arange(256)[None, :, None] / 255 * np.array([52, 64, 88])).astype(np.uint8)
+_TRAIL_S = 1.6
+_FLOOR = np.array([1.0, 0.0, 1.0])
+_PELVIS, _HEAD_TOP = H36M_17.index("pelvis"), H36M_17.index("head_top")
+_CIRCLE = np.stack([np.cos(np.linspace(0, 2 * np.pi, 49)), np.zeros(49), np.sin(np.linspace(0, 2 * np.pi, 49))], axis=1)
+
+
+class SkeletonScene:
+    """Draws the people of a video in 3D.
+
+    Args:
+        tracks: everybody in the video; the view follows them slowly, planned once for the whole length.
+        size: width and height of the panel in pixels, each at least 16.
+
+    Raises:
+        ValueError: for a smaller size.
+    """
+
+    def __init__(self, tracks: Sequence[Track3D], size: tuple[int, int]) -> None:
+        if min(size) < 16:
+            raise ValueError(f"the 3D panel needs at least 16 x 16 pixels, not {size[0]} x {size[1]}")
+        self.size = size
+        self._tracks = list(tracks)
+        self.world = estimate_world(tracks)
+        self.bounds = SceneBounds.from_tracks(tracks, self.world)
+        self.camera = OrbitCamera.fitted(self.bounds, size)
+        self._backdrop = _backdrop(size)
+        self._grid = _floor_grid(_HALF_GRID)
+        #: Width of the floor's cells in metres.
+        self.cell_m = _cell(1.1 * float(np.median(self.camera.distances_m)))
+        #: Pixels per metre below which limbs are not thinned further: a panel 26 people high.
+        self._min_scale = min(size) / 13.0
+
+    def draw(self, frame_index: int, time_s: float) -> Image:
+        """The panel ``[height, width, 3]`` uint8 RGB for a decoded frame and its presentation time in seconds."""
+        image = self._backdrop.copy()
+        view = self.camera.view(time_s)
+        self._draw_grid(image, view)
+        if not self._tracks:
+            self._draw_note(image, "nobody found")
+            return image
+        figures = self.figures(frame_index)
+        self._draw_shadows(image, figures, view)
+        for track in self._tracks:
+            self._draw_trail(image, track, frame_index, view)
+        for figure in figures:
+            self._draw_footing(image, figure, view)
+
+        def fade(depth_m: float) -> float:
+            return self._fade(depth_m, view)
+
+        parts = [part for figure in figures for part in figure_parts(figure, view, self._min_scale, fade)]
+        for part in sorted(parts, key=lambda part: -part.depth_m):
+            part.draw(image)
+        for figure in figures:
+            self._draw_label(image, figure, view)
+        return image
+
+    def figures(self, frame_index: int) -> list[Figure]:
+        """Everybody who is seen in a frame, in world coordinates."""
+        found = []
+        for track in self._tracks:
+            row = row_of(track, frame_index)
+            if row is not None:
+                joints = self.world(track.joints_m[row])
+                found.append(Figure(track.track_id, joints, track.imputed[row], track.sigma_m[row]))
+        return found
+
+    @staticmethod
+    def _fade(depth_m: float, view: View) -> float:
+        """The far side of the scene sinks a little into the background."""
+        return min(max((depth_m / view.distance_m - 1.0) * 1.5, 0.0), 1.0) * 0.35
+
+    def _unit(self) -> float:
+        return max(1.0, min(self.size) / 480)
+
+    def _draw_grid(self, image: Image, view: View) -> None:
+        """Light added to the backdrop; the grid lies still on the floor while its bright part follows the view."""
+        centre = view.target_m[[0, 2]] / self.cell_m
+        flat = self._grid + np.round(centre)
+        distance = np.linalg.norm(flat.mean(axis=1) - centre, axis=1) / _HALF_GRID
+        corners = np.zeros((*flat.shape[:2], 3))
+        corners[..., 0], corners[..., 2] = flat[..., 0] * self.cell_m, flat[..., 1] * self.cell_m
+        pixels, _ = view.project(corners)
+        shown = np.isfinite(pixels).all(axis=(1, 2)) & (distance < 1)
+        level = np.floor(np.clip(1 - distance, 0, 1) ** 1.2 * _FADE_LEVELS)
+        light = np.zeros(image.shape[:2], dtype=np.uint8)
+        for step in range(_FADE_LEVELS):
+            canvas.polylines(
+                light, pixels[shown & (level == step)], round(255 * (step + 1) / _FADE_LEVELS), self._unit()
+            )
+        top, rows = cv2.boundingRect(light)[1::2]
+        band = image[top : top + rows]
+        cv2.add(band, cv2.LUT(cv2.merge([light[top : top + rows]] * 3), _GRID_LIGHT), dst=band)
+
+    def _draw_shadows(self, image: Image, figures: Sequence[Figure], view: View) -> None:
+        """Soft shadows straight below the limbs, weaker the higher the limb is."""
+        scale = 0.5
+        mask = np.zeros((math.ceil(image.shape[0] * scale), math.ceil(image.shape[1] * scale)), dtype=np.uint8)
+        pieces = []
+        for figure in figures:
+            pixels, depth = view.project(figure.joints_m * _FLOOR)
+            for a, b in H36M_17.edges:
+                height = max(float(figure.joints_m[[a, b], 1].mean()), 0.0)
+                if np.isfinite(depth[[a, b]]).all() and math.isfinite(height):
+                    strength = round(215 * math.exp(-height / 0.9))
+                    width = 0.06 * view.focal_px / float(depth[a]) * scale
+                    pieces.append((strength, canvas.Capsule(pixels[a] * scale, pixels[b] * scale, width, width)))
+        for strength, shape in sorted(pieces, key=lambda piece: piece[0]):
+            shape.fill(mask, strength)
+        if not mask.any():
+            return
+        x, y, width, height = cv2.boundingRect(mask)
+        spread = 0.045 * view.focal_px / view.distance_m * scale
+        pad = math.ceil(3 * spread) + 2
+        top, left = max(y - pad, 0), max(x - pad, 0)
+        mask = mask[top : y + height + pad, left : x + width + pad]
+        soft = cv2.GaussianBlur(mask, (0, 0), max(spread, 0.6))
+        full = cv2.resize(
+            soft, (round(soft.shape[1] / scale), round(soft.shape[0] / scale)), interpolation=cv2.INTER_LINEAR
+        )
+        canvas.blend_mask(image, np.asarray(full, dtype=np.uint8), round(left / scale), round(top / scale), (4, 6, 10))
+
+    def _draw_trail(self, image: Image, track: Track3D, frame_index: int, view: View) -> None:
+        """The way of the pelvis over the floor during the last moments."""
+        row = row_of(track, frame_index)
+        if row is None:
+            return
+        first = int(np.searchsorted(track.time_s, track.time_s[row] - _TRAIL_S))
+        pixels, _ = view.project(self.world(track.joints_m[first : row + 1, _PELVIS]) * _FLOOR)
+        age = (track.time_s[row] - track.time_s[first : row + 1]) / _TRAIL_S
+        pieces = np.stack([pixels[:-1], pixels[1:]], axis=1)
+        usable = np.isfinite(pieces).all(axis=(1, 2))
+        for level in range(_FADE_LEVELS):
+            inside = usable & (np.floor(age[1:] * _FADE_LEVELS) == level)
+            share = 0.7 * (1 - level / _FADE_LEVELS)
+            canvas.polylines(image, pieces[inside], mix(_GLOW, accent(track.track_id), share), 1.6 * self._unit())
+
+    def _draw_footing(self, image: Image, figure: Figure, view: View) -> None:
+        """A ring on the floor under the pelvis and a drop line to it: where the person is, and how high."""
+        pelvis = figure.joints_m[_PELVIS]
+        colour = accent(figure.track_id)
+        pixels, depth = view.project(pelvis * _FLOOR + 0.32 * _CIRCLE)
+        if np.isfinite(depth).all():
+            canvas.polylines(image, pixels[None], mix(BACKGROUND, colour, 0.75), 1.5 * self._unit())
+        ends, depth = view.project(np.stack([pelvis, pelvis * _FLOOR]))
+        if np.isfinite(depth).all():
+            unit = self._unit()
+            canvas.dashed_line(image, ends[0], ends[1], mix(BACKGROUND, colour, 0.5), unit, 4 * unit)
+
+    def _draw_label(self, image: Image, figure: Figure, view: View) -> None:
+        pixels, depth = view.project(figure.joints_m[_HEAD_TOP])
+        if not np.isfinite(depth):
+            return
+        size = max(11, round(min(self.size) / 40))
+        text = f"{figure.track_id}"
+        width, height = canvas.chip_size(text, size)
+        lift = 0.13 * max(view.focal_px / float(depth), self._min_scale)
+        canvas.chip(image, text, pixels[0] - width / 2, pixels[1] - lift - height, size, accent(figure.track_id))
+
+    def _draw_note(self, image: Image, text: str) -> None:
+        size = max(12, round(min(self.size) / 26))
+        width, height = canvas.text_size(text, size)
+        canvas.write_text(image, text, (self.size[0] - width) / 2, (self.size[1] - height) / 2, size, _MUTED)
+
+
+def _backdrop(size: tuple[int, int]) -> Image:
+    """Dark slate, lighter behind the people and darker in the corners."""
+    width, height = size
+    x = (np.arange(width) + 0.5) / width - 0.5
+    y = (np.arange(height) + 0.5) / height - 0.52
+    distance = np.hypot(x[None, :], 1.1 * y[:, None]) / 0.72
+    share = np.clip(distance, 0.0, 1.0)[..., None] ** 1.3
+    middle, edge = np.array(mix(BACKGROUND, _GLOW, 0.6), dtype=np.float64), np.array(_DEEP, dtype=np.float64)
+    shade = middle + (edge - middle) * share
+    # An ordered half-tone of one grey level hides the banding of a slow gradient, and stays still from frame to frame.
+    bayer = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]]) / 16
+    tiled = np.tile(bayer, (-(-height // 4), -(-width // 4)))[:height, :width, None]
+    return np.floor(shade + tiled).astype(np.uint8)
+
+
+def _floor_grid(half: int) -> NDArray[np.float64]:
+    """Half-cell segments ``[S, 2, 2]`` of a square grid with ``2 half`` cells a side, x and z in cells."""
+    along = np.arange(-half, half + 0.5, 0.5)
+    across = np.arange(-half, half + 1)
+    start, line = (grid.ravel() for grid in np.meshgrid(along[:-1], across))
+    one = np.stack([np.stack([start, line], axis=1), np.stack([start + 0.5, line], axis=1)], axis=1)
+    return np.concatenate([one, one[..., ::-1]])
+
+
+def _cell(reach_m: float) -> float:
+    """Width of the grid's cells, metres: a round number, so that about ten of them cover the floor's half."""
+    return next((cell for cell in (0.5, 1.0, 2.0, 5.0, 10.0) if reach_m / cell <= _HALF_GRID), 20.0)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import tempfile
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
-from visualize.atomic import PartialFile, StreamWriter
+from visualize.stream import FrameWriter
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,12 +22,12 @@ _TICKS = 100
 _MIN_TICKS = 2
 
 
-class GifWriter(StreamWriter):
+class GifWriter(FrameWriter):
     """Two passes, so that one palette fits the whole clip while memory stays constant.
 
-    While frames come in, they go to the palette's histogram and, losslessly, to a temporary file beside the target.
-    ``close`` reads them back and maps them to the palette. Every frame keeps its own time, rounded to 10 ms from the
-    start of the clip, so that rounding errors do not add up. The GIF loops for ever.
+    While frames come in, they go to the palette's histogram and, losslessly, to a temporary file in the target's
+    folder. ``close`` reads them back and maps them to the palette. Every frame keeps its own time, rounded to 10 ms
+    from the start of the clip, so that rounding errors do not add up. The GIF loops for ever.
 
     Args:
         target: path of the GIF.
@@ -34,7 +36,6 @@ class GifWriter(StreamWriter):
 
     Raises:
         ValueError: for values outside these ranges.
-        OSError: if the file cannot be created.
     """
 
     def __init__(self, target: Path, gif_width: int = 640, gif_fps: float = 15.0) -> None:
@@ -43,23 +44,25 @@ class GifWriter(StreamWriter):
         if gif_width < 16:
             raise ValueError(f"a GIF must be at least 16 pixels wide, not {gif_width}")
         super().__init__(target)
-        self._files.append(PartialFile(target.with_name(f"{target.stem}.frames.mkv")))
         self._width, self._fps = gif_width, gif_fps
         self._size = (0, 0)
         self._slot = -1
         self._last_tick = -_MIN_TICKS
         self._end_tick = 0
+        self._spool_file: IO[bytes] | None = None
         self._spool: Any = None
         self._spool_stream: Any = None
         self._palette: Any = None
         self._output: Any = None
 
-    def _start(self, width: int, height: int) -> None:
+    def _start(self, width: int, height: int, duration_s: float) -> None:
         import av
 
         scale = min(1.0, self._width / width)
         self._size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        self._spool = av.open(str(self._files[1].path), "w", format="matroska")
+        # Without a name where the system allows it, so that not even a killed run leaves it behind.
+        self._spool_file = tempfile.TemporaryFile(dir=self.target.parent)  # noqa: SIM115 - closed by _release
+        self._spool = av.open(self._spool_file, "w", format="matroska")
         self._spool_stream = self._spool.add_stream("ffv1", rate=_TICKS)
         self._spool_stream.width, self._spool_stream.height = self._size
         self._spool_stream.pix_fmt = "bgr0"
@@ -89,14 +92,12 @@ class GifWriter(StreamWriter):
 
         self._spool.mux(self._spool_stream.encode(None))
         self._spool.close()
-        self._spool = None
         self._palette.push(None)
         palette = self._palette.pull()
-        self._palette = None
 
         last_delay = max(_MIN_TICKS, self._end_tick - self._last_tick)
         self._output = av.open(
-            str(self.partial), "w", format="gif", container_options={"loop": "0", "final_delay": str(last_delay)}
+            str(self.target), "w", format="gif", container_options={"loop": "0", "final_delay": str(last_delay)}
         )
         stream = self._output.add_stream("gif", rate=_TICKS)
         stream.width, stream.height = self._size
@@ -105,7 +106,8 @@ class GifWriter(StreamWriter):
         graph, frames, palettes = self._mapping_graph()
         palettes.push(palette)
         palettes.push(None)
-        with av.open(str(self._files[1].path)) as spool:
+        self._spool_file.seek(0)
+        with av.open(self._spool_file, format="matroska") as spool:
             for frame in spool.decode(video=0):
                 frames.push(frame)
                 self._drain(graph, stream)
@@ -113,7 +115,6 @@ class GifWriter(StreamWriter):
         self._drain(graph, stream)
         self._output.mux(stream.encode(None))
         self._output.close()
-        self._output = None
 
     def _drain(self, graph: Any, stream: Any) -> None:
         """Encode what the graph has ready."""
@@ -160,10 +161,8 @@ class GifWriter(StreamWriter):
         return graph.add("buffer", f"video_size={width}x{height}:pix_fmt={pixel}:time_base=1/1000:pixel_aspect=1/1")
 
     def _release(self) -> None:
-        for container in (self._spool, self._output):
-            if container is not None:
-                try:
-                    container.close()
-                except (OSError, ValueError):
-                    continue
-        self._spool = self._output = self._palette = self._spool_stream = None
+        for resource in (self._spool, self._output, self._spool_file):
+            if resource is not None:
+                with suppress(OSError, ValueError):
+                    resource.close()
+        self._spool = self._output = self._palette = self._spool_stream = self._spool_file = None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from visualize.atomic import StreamWriter
+from visualize.stream import FrameWriter
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Mp4Writer", "WebmWriter"]
 
 
-class _MovieWriter(StreamWriter):
+class _MovieWriter(FrameWriter):
     """One video stream with variable frame rate. Sizes are made even by repeating the last row or column."""
 
     container_format: ClassVar[str]
@@ -30,15 +31,18 @@ class _MovieWriter(StreamWriter):
         self._container: Any = None
         self._stream: Any = None
         self._last_tick = -1
+        self._durations: dict[int, int] = {}
 
-    def _start(self, width: int, height: int) -> None:
+    def _start(self, width: int, height: int, duration_s: float) -> None:
         import av
 
         self._container = av.open(
-            str(self.partial), "w", format=self.container_format, container_options=self.container_options
+            str(self.target), "w", format=self.container_format, container_options=self.container_options
         )
+        # Nominal only: every frame brings its own time.
+        rate = Fraction(min(max(1 / duration_s, 1.0), 240.0)).limit_denominator(1001)
         name = _usable_encoder(tuple(self.encoders))
-        self._stream = self._container.add_stream(name, rate=30, options=self.encoders[name])
+        self._stream = self._container.add_stream(name, rate=rate, options=self.encoders[name])
         self._stream.width, self._stream.height = width + width % 2, height + height % 2
         self._stream.pix_fmt = "yuv420p"
         # HD players assume BT.709; saying so keeps the colours the same everywhere.
@@ -51,30 +55,34 @@ class _MovieWriter(StreamWriter):
         import numpy as np
 
         height, width = image_rgb.shape[:2]
-        even = np.pad(image_rgb, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-        frame = av.VideoFrame.from_ndarray(even, format="rgb24").reformat(
+        if height % 2 or width % 2:
+            image_rgb = np.pad(image_rgb, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+        frame = av.VideoFrame.from_ndarray(image_rgb, format="rgb24").reformat(
             format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG"
         )
         # Two frames on one tick would be refused by the container.
         tick = max(round(start_s * self.clock), self._last_tick + 1)
         self._last_tick = tick
         frame.pts, frame.time_base = tick, Fraction(1, self.clock)
-        frame.duration = max(1, round(duration_s * self.clock))
-        self._container.mux(self._stream.encode(frame))
+        self._durations[tick] = max(1, round(duration_s * self.clock))
+        self._mux(self._stream.encode(frame))
+
+    def _mux(self, packets: list[Any]) -> None:
+        """Packets with the durations of their own frames: the encoder would give all of them the nominal one."""
+        for packet in packets:
+            packet.duration = self._durations.pop(packet.pts)
+            self._container.mux(packet)
 
     def _finish(self) -> None:
-        self._container.mux(self._stream.encode(None))
+        self._mux(self._stream.encode(None))
         self._container.close()
-        self._container = None
 
     def _release(self) -> None:
-        container, self._container, self._stream = self._container, None, None
-        if container is not None:
-            # The file is thrown away; a full disk that spoils its trailer is of no interest any more.
-            try:
-                container.close()
-            except (OSError, ValueError):
-                return
+        if self._container is not None:
+            # Still open only if the file is thrown away; a full disk that spoils its trailer is then of no interest.
+            with suppress(OSError, ValueError):
+                self._container.close()
+        self._container = self._stream = None
 
 
 class Mp4Writer(_MovieWriter):

@@ -101,7 +101,7 @@ def _turn_up(up: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class SceneBounds:
-    """The room that the people take, over time: found once for the whole video, so that the view can follow them gently.
+    """The room that the people take, over time: found once for the whole video, so that the view follows gently.
 
     Attributes:
         time_s: ``[G]`` evenly spaced times, seconds.

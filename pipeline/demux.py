@@ -81,7 +81,7 @@ def open_video(path: Path) -> tuple[InputContainer, VideoStream]:
     import av
 
     try:
-        # "file:" and the white list: a name with a colon is no network address, a play list opens nothing else.
+        # "file:" and the white list: a name with a colon is no network address, and no file opens one.
         container = av.open(f"file:{path}", options={"protocol_whitelist": "file"})
     except (av.error.FFmpegError, ValueError) as error:
         raise InputError(
@@ -115,10 +115,14 @@ def _check_file(path: Path) -> None:
         if not path.is_file():
             raise InputError(f"{path} is not a file; give a video file")
         with path.open("rb") as file:
-            if not file.read(1):
-                raise InputError(f"{path} is empty (0 bytes); copy or record it again")
+            head = file.read(7)
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}); check its permissions") from error
+    if not head:
+        raise InputError(f"{path} is empty (0 bytes); copy or record it again")
+    # FFmpeg would open the files and addresses that it lists, and wait minutes for those that it cannot.
+    if head == b"#EXTM3U":
+        raise InputError(f"{path} is a play list, not a video; give the video itself")
 
 
 def read_packets(
@@ -177,6 +181,10 @@ def stated_duration(container: InputContainer, stream: VideoStream) -> float | N
     """Length in seconds as the file states it, or None."""
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
+    # Matroska states the length of the longest stream, often the sound, and of single ones only in tags.
+    tag = re.fullmatch(r"(\d+):(\d+):(\d+\.?\d*)", stream.metadata.get("DURATION", ""))
+    if tag:
+        return int(tag[1]) * 3600 + int(tag[2]) * 60 + float(tag[3])
     return container.duration / 1_000_000 if container.duration else None
 
 

@@ -43,9 +43,15 @@ class Orientation:
 
     def apply(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Upright, contiguous copy (or the picture itself) of an image ``[H, W, 3]``."""
-        upright = image.swapaxes(0, 1) if self.transpose else image
-        upright = upright[:: -1 if self.flip_y else 1, :: -1 if self.flip_x else 1]
-        return np.ascontiguousarray(upright)
+        if self == Orientation():
+            return image
+        # Several times as fast as strided numpy copies: 12 ms a frame on Full HD were more than decoding it.
+        import cv2
+
+        upright = cv2.transpose(image) if self.transpose else image
+        if self.flip_x or self.flip_y:
+            upright = cv2.flip(upright, -1 if self.flip_x and self.flip_y else int(self.flip_x))
+        return upright.astype(np.uint8, copy=False)
 
     @classmethod
     def from_matrix(cls, a: float, b: float, c: float, d: float) -> Orientation:
@@ -71,9 +77,7 @@ class Orientation:
     @classmethod
     def of_frame(cls, frame: av.VideoFrame) -> Orientation:
         """Orientation that the container gave to a decoded video frame."""
-        if frame.rotation == 0:
-            return cls()
-        # frame.rotation alone cannot tell a mirror image from a turn by 180 degrees.
+        # frame.rotation tells nothing of mirror images.
         matrix = frame.side_data.get("DISPLAYMATRIX")
         if matrix is None:
             return cls()

@@ -141,7 +141,7 @@ def read_frames(
 
     Frames before ``start_s`` are decoded and dropped rather than jumped over, so that ``Frame.index`` and
     ``Frame.time_s`` are the same whatever part is read. Damaged packets are left out; a file that ends early gives
-    what it has.
+    what it has. (Matroska readers jump over damage without a word: there it shows as a gap in the times alone.)
 
     Args:
         path: video, animation or picture.
@@ -161,7 +161,7 @@ def read_frames(
         problems, period_s = demux.Problems(), 1 / demux.stated_frame_rate(stream)
         clock = demux.Clock(period_s)
         layout: _Layout | None = None
-        index, yielded, time_s, finished, resized = -1, 0, 0.0, True, False
+        index, yielded, time_s, shown_s, finished, resized = -1, 0, 0.0, 0.0, True, False
         for decoded in demux.decode_all(container, stream, problems):
             if layout is None:
                 layout = _Layout.of(path, decoded, stream, demux.is_still(container))
@@ -170,6 +170,7 @@ def read_frames(
                 warn(f"{path} changes its picture size; all frames are scaled to that of the first one")
             index += 1
             time_s = clock.tick(decoded.time if decoded.pts is not None else None)
+            shown_s = float((decoded.duration or 0) * (decoded.time_base or 0))
             if time_s >= end_s:
                 finished = False
                 break
@@ -187,7 +188,7 @@ def read_frames(
         if finished:
             expected = demux.stated_duration(container, stream)
             # The count guards against edit lists and long sound tracks, the time against wrong counts.
-            late = expected is not None and expected - time_s > max(0.5, 0.03 * expected, 2 * period_s)
+            late = expected is not None and expected - time_s - shown_s > max(0.5, 0.03 * expected, 2 * period_s)
             if problems.broken_off or (late and not 0 < stream.frames <= index + 1):
                 promised = f", it should last {expected:.1f} s" if expected is not None else ""
                 warn(f"{path} seems cut off: decoded {index + 1} frames up to {time_s:.1f} s{promised}")

@@ -1,0 +1,1 @@
+"""Known answers to measure lifting against."""

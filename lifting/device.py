@@ -1,0 +1,37 @@
+"""Where lifting computes, and in which arithmetic."""
+
+from __future__ import annotations
+
+import torch
+
+__all__ = ["DEVICES", "choose_device", "matmul_dtype"]
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of that name; ``auto`` takes CUDA, else Apple's MPS, else the CPU.
+
+    Raises ValueError if it is unknown or not usable on this machine.
+    """
+    usable = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return torch.device(next(kind for kind, there in usable.items() if there))
+    if name not in usable:
+        raise ValueError(f"there is no device {name!r}; choose one of {', '.join(DEVICES)}")
+    if not usable[name]:
+        raise ValueError(f"the device {name} is not usable on this machine; use --device auto or --device cpu")
+    return torch.device(name)
+
+
+def matmul_dtype(device: torch.device) -> torch.dtype:
+    """Arithmetic of the matrix products that the device does fast: bfloat16 with hardware support, else float32.
+
+    CPUs without bfloat16 instructions emulate it several times slower than float32. On MPS float16 is native.
+    """
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+    if device.type == "mps":
+        return torch.float16
+    able = torch.cpu.get_capabilities()
+    return torch.bfloat16 if able.get("avx512_bf16") or able.get("amx_bf16") else torch.float32

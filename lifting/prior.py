@@ -1,0 +1,161 @@
+"""The learnt prior as a file: weights, starting poses and body size, loaded without trust."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pickle
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from assets.integrity import asset_path
+from lifting.network import ScoreNetwork
+
+__all__ = ["DEFAULT_PRIOR", "Prior", "PriorError", "StartingPoses", "load_prior", "load_starting_poses", "save_prior"]
+
+DEFAULT_PRIOR = "prior.safetensors"
+_STARTING_POSES = "starting_poses.npz"
+
+
+class PriorError(ValueError):
+    """The file is no prior that can be used."""
+
+
+@dataclass(frozen=True)
+class Prior:
+    """A score network and where it came from.
+
+    Attributes:
+        network: float32, evaluation mode.
+        name: file name.
+        sha256: of the file.
+        training: how it was made, as written in the file; empty for foreign checkpoints.
+    """
+
+    network: ScoreNetwork
+    name: str
+    sha256: str
+    training: dict[str, Any]
+
+    def describe(self) -> dict[str, Any]:
+        """Name, checksum and training record as JSON values."""
+        return {"name": self.name, "sha256": self.sha256, "training": self.training}
+
+
+@dataclass(frozen=True)
+class StartingPoses:
+    """Where the optimiser starts, and how large people are.
+
+    Attributes:
+        poses: number of cluster centres S -> ``[S, 17, 3]`` float32, metres, pelvis at the origin, camera axes, facing
+            the camera.
+        bone_lengths_m: ``[16]`` mean length of each bone of ``H36M_17``, metres.
+    """
+
+    poses: dict[int, NDArray[np.float32]]
+    bone_lengths_m: NDArray[np.float64]
+
+    @cached_property
+    def size_m(self) -> float:
+        """Sum of the mean bone lengths, the measure of body size."""
+        return float(self.bone_lengths_m.sum())
+
+
+def load_prior(path: str | Path | None = None, *, ema: bool = True) -> Prior:
+    """The shipped prior, or the one in a file.
+
+    Reads safetensors and, as plain tensors only, checkpoints in the published layout: a state_dict, or a dict with
+    ``model_state_dict`` (names may start with ``module.``) and ``ema``.
+
+    Args:
+        path: ``None`` is the shipped prior.
+        ema: take the averaged weights where a checkpoint has both.
+
+    Raises:
+        PriorError: the file is missing, damaged, wants to run code, or holds another network.
+    """
+    path = asset_path(DEFAULT_PRIOR) if path is None else Path(path)
+    if not path.is_file():
+        raise PriorError(f"there is no prior {path}; check the name")
+    training: dict[str, Any] = {}
+    if path.suffix == ".safetensors":
+        weights, training = _read_safetensors(path)
+    else:
+        weights = _read_checkpoint(path, ema)
+    try:
+        network = _network(weights)
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise PriorError(f"{path} does not hold the weights of a score network; give a prior trained for ZeDO") from error
+    with path.open("rb") as stream:
+        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+    return Prior(network, path.name, sha256, training)
+
+
+def save_prior(
+    path: str | Path, network: ScoreNetwork, training: dict[str, Any], dtype: torch.dtype = torch.float16
+) -> None:
+    """Write weights as safetensors, by default in half precision (the poses change by less than 0.1 mm)."""
+    from safetensors.torch import save_file
+
+    tensors = {name: value.detach().to("cpu", dtype).contiguous() for name, value in network.state_dict().items()}
+    save_file(tensors, str(path), metadata={"format": "zedo-prior", "training": json.dumps(training, sort_keys=True)})
+
+
+def load_starting_poses(path: str | Path | None = None) -> StartingPoses:
+    """The shipped starting poses, or those of a file. Raises PriorError if the file is not one of them."""
+    path = asset_path(_STARTING_POSES) if path is None else Path(path)
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            poses = {int(name.removeprefix("poses_")): stored[name] for name in stored.files if name.startswith("poses_")}
+            return StartingPoses(poses, stored["bone_lengths_m"].astype(np.float64))
+    except (OSError, ValueError, KeyError) as error:
+        raise PriorError(f"{path} holds no starting poses; write them with `zedo-video train clusters`") from error
+
+
+def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(str(path), framework="pt") as stored:
+            weights = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 - no dict
+            record = json.loads((stored.metadata() or {}).get("training", "{}"))
+    except (SafetensorError, ValueError, OSError) as error:
+        raise PriorError(f"{path} is damaged or no safetensors file; copy it again") from error
+    return weights, record if isinstance(record, dict) else {}
+
+
+def _read_checkpoint(path: Path, ema: bool) -> dict[str, Tensor]:
+    try:
+        stored = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+        raise PriorError(f"{path} is damaged or holds more than plain tensors, so it was not opened") from error
+    if not isinstance(stored, dict):
+        raise PriorError(f"{path} holds no weights by name; give a checkpoint of a score network")
+    weights = stored.get("model_state_dict", stored)
+    weights = {str(name).removeprefix("module."): value for name, value in weights.items() if isinstance(value, Tensor)}
+    averaged = stored.get("ema")
+    if ema and isinstance(averaged, dict):
+        shadow = averaged.get("shadow_params")
+        # The published code keeps the averages as a list in the order of the parameters.
+        if isinstance(shadow, list) and len(shadow) == len(weights):
+            weights = dict(zip(weights, shadow, strict=True))
+    return weights
+
+
+def _network(weights: dict[str, Tensor]) -> ScoreNetwork:
+    hidden, inputs = weights["pre_dense.weight"].shape
+    embed = weights["pre_dense_t.weight"].shape[1]
+    if inputs % 3:
+        raise ValueError("the input of the network is not a list of 3D points")
+    network = ScoreNetwork(joints=inputs // 3, hidden=hidden, embed=embed)
+    network.load_state_dict({name: value.float() for name, value in weights.items()})
+    if not all(torch.isfinite(value).all() for value in network.state_dict().values()):
+        raise ValueError("weights are not finite")
+    return network.eval().requires_grad_(False)

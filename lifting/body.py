@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from detectors.layouts import H36M_17
 
-__all__ = ["BONES", "bone_lengths", "facing_camera"]
+__all__ = ["BONES", "bone_lengths", "facing_camera", "stature"]
 
 #: ``[16, 2]`` parent and child of every bone.
 BONES = np.array(H36M_17.edges)
@@ -34,3 +34,13 @@ def facing_camera(poses: NDArray[np.floating]) -> NDArray[np.float64]:
     turn[:, 0, 0] = turn[:, 2, 2] = np.cos(yaw)
     turn[:, 0, 2], turn[:, 2, 0], turn[:, 1, 1] = -np.sin(yaw), np.sin(yaw), 1.0
     return np.einsum("nij,nkj->nki", turn, x) * np.array([1.0, -1.0, -1.0])
+
+
+def stature(poses: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Standing height of a body, ``[...]`` metres: legs, trunk and head one after the other, whatever the posture.
+
+    The chain from the ankles to the head-top joint lacks sole and crown, about 6 % of the height.
+    """
+    lengths = bone_lengths(poses)
+    legs = lengths[..., [1, 2, 4, 5]].sum(axis=-1) / 2
+    return np.asarray(1.06 * (legs + lengths[..., 6:10].sum(axis=-1)))

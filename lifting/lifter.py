@@ -1,0 +1,245 @@
+"""From 2D tracks to 3D tracks: evidence, windows, optimiser, body size, smoothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from detectors.h36m import to_h36m17
+from detectors.people import PersonTrack2D
+from lifting.body import bone_lengths, stature
+from lifting.camera import Camera
+from lifting.device import matmul_dtype
+from lifting.ipo import grid_start
+from lifting.oil import optimise
+from lifting.prior import Prior, StartingPoses
+from lifting.settings import LiftSettings
+from lifting.temporal import time_kernel
+from lifting.tracks import Track3D
+from lifting.uncertainty import joint_sigma
+
+__all__ = ["Lifter"]
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class _Window:
+    """Rows ``first`` to ``last`` of a track that are optimised together."""
+
+    track: int
+    first: int
+    last: int
+
+
+class Lifter:
+    """Lifts people to 3D: ZeDO over all frames and people of a batch at once.
+
+    Args:
+        prior: the score network.
+        starts: starting poses and mean body size.
+        settings: see ``LiftSettings``.
+        device: where the optimiser runs.
+
+    Raises:
+        ValueError: the number of starting poses asked for is not in ``starts``, or the prior has other joints.
+    """
+
+    def __init__(self, prior: Prior, starts: StartingPoses, settings: LiftSettings, device: torch.device) -> None:
+        if settings.clusters not in starts.poses:
+            raise ValueError(f"there are starting poses for S = {sorted(starts.poses)}, not for {settings.clusters}")
+        if prior.network.joints != 17:
+            raise ValueError(f"the prior {prior.name} has {prior.network.joints} joints; lifting a video needs 17")
+        self.settings, self.device = settings, device
+        self._network = prior.network.to(device)
+        self._poses = torch.from_numpy(starts.poses[settings.clusters]).to(device)
+        self._size_m = starts.size_m
+        self._dtype = matmul_dtype(device) if settings.preset == "fast" else torch.float32
+
+    def lift(
+        self, tracks: Sequence[PersonTrack2D], camera: Camera, on_progress: Progress | None = None
+    ) -> list[Track3D]:
+        """Every track in 3D, in the same order; tracks in which no frame shows enough joints are left out.
+
+        Args:
+            tracks: people in pixels of the upright frame.
+            camera: of that frame.
+            on_progress: called with (frames done, frames in all), frames counted once per person.
+        """
+        evidence = [to_h36m17(track) for track in tracks]
+        usable = [(confidence >= self.settings.imputed_below).sum(1) >= self.settings.least_joints for _, confidence in evidence]
+        poses = self._lift_rows(
+            [camera.rays(keypoints[rows]) for (keypoints, _), rows in zip(evidence, usable, strict=True)],
+            [confidence[rows] for (_, confidence), rows in zip(evidence, usable, strict=True)],
+            [track.time_s[rows] for track, rows in zip(tracks, usable, strict=True)],
+            on_progress,
+        )
+        return [
+            self._track(track, rows, keypoints, confidence, joints)
+            for track, rows, (keypoints, confidence), joints in zip(tracks, usable, evidence, poses, strict=True)
+            if rows.any()
+        ]
+
+    def lift_rows(
+        self, rays: NDArray[np.float64], confidence: NDArray[np.float64], time_s: NDArray[np.float64] | None
+    ) -> NDArray[np.float64]:
+        """One person, or frames that have nothing to do with each other (``time_s`` None).
+
+        Args:
+            rays: ``[N, 17, 3]`` directions with z = 1; anything where the confidence is 0.
+            confidence: ``[N, 17]`` in 0..1.
+            time_s: ``[N]`` increasing seconds.
+
+        Returns:
+            ``[N, 17, 3]`` absolute joints in metres, camera axes, not smoothed afterwards.
+        """
+        if time_s is not None:
+            return self._lift_rows([rays], [confidence], [time_s], None)[0]
+        single = self._lift_rows(
+            list(rays[:, None]), list(confidence[:, None]), [np.zeros(1)] * len(rays), None
+        )
+        return np.concatenate(single)
+
+    def _lift_rows(
+        self,
+        rays: list[NDArray[np.float64]],
+        confidence: list[NDArray[np.float64]],
+        time_s: list[NDArray[np.float64]],
+        on_progress: Progress | None,
+    ) -> list[NDArray[np.float64]]:
+        """Absolute joints of every track after the size of the body was set."""
+        joints = [np.zeros((len(times), 17, 3)) for times in time_s]
+        share = [np.zeros(len(times)) for times in time_s]
+        total, done = sum(map(len, time_s)), 0
+        for batch in self._batches([len(times) for times in time_s]):
+            X = self._optimise(
+                np.concatenate([rays[w.track][w.first : w.last] for w in batch]),
+                np.concatenate([confidence[w.track][w.first : w.last] for w in batch]),
+                np.concatenate([time_s[w.track][w.first : w.last] for w in batch]),
+                np.repeat(np.arange(len(batch)), [w.last - w.first for w in batch]),
+            )
+            at = 0
+            for window in batch:
+                count = window.last - window.first
+                weight = self._fade(window, len(time_s[window.track]))
+                joints[window.track][window.first : window.last] += weight[:, None, None] * X[at : at + count]
+                share[window.track][window.first : window.last] += weight
+                at += count
+            done = min(total, done + sum(w.last - w.first for w in batch))
+            if on_progress is not None:
+                on_progress(done, total)
+        joined = [j / np.maximum(s, 1e-12)[:, None, None] for j, s in zip(joints, share, strict=True)]
+        return [self._sized(X, c) for X, c in zip(joined, confidence, strict=True)]
+
+    def _batches(self, lengths: Sequence[int]) -> Iterator[list[_Window]]:
+        """Windows of all tracks, packed into batches of at most one window length of rows (short tracks share one)."""
+        size, overlap = self.settings.window, self.settings.overlap
+        batch: list[_Window] = []
+        rows = 0
+        for track, length in enumerate(lengths):
+            pieces = 1 if length <= size else 1 + -(-(length - size) // (size - overlap))
+            span = min(size, length)
+            for first in np.linspace(0, length - span, pieces).round().astype(int).tolist() if length else []:
+                if batch and rows + span > size:
+                    yield batch
+                    batch, rows = [], 0
+                batch.append(_Window(track, first, first + span))
+                rows += span
+        if batch:
+            yield batch
+
+    def _fade(self, window: _Window, length: int) -> NDArray[np.float64]:
+        """Weights of a window's rows: they rise and fall linearly where a neighbouring window takes over."""
+        ramp = np.arange(1, self.settings.overlap + 1) / (self.settings.overlap + 1)
+        weight = np.ones(window.last - window.first)
+        if window.first > 0:
+            weight[: len(ramp)] *= ramp
+        if window.last < length:
+            weight[-len(ramp) :] *= ramp[::-1]
+        return weight
+
+    def _optimise(
+        self,
+        rays: NDArray[np.float64],
+        confidence: NDArray[np.float64],
+        time_s: NDArray[np.float64],
+        group: NDArray[np.int64],
+    ) -> NDArray[np.float64]:
+        settings = self.settings
+        # A joint without evidence is never looked at, but NaN times 0 would be NaN.
+        known = torch.from_numpy(np.where(confidence[..., None] > 0, rays, [0.0, 0.0, 1.0])).to(self.device, torch.float32)
+        trust = torch.from_numpy(confidence).to(self.device, torch.float32)
+        couple = None
+        if settings.loop_couple_s > 0 and len(group) > group[-1] + 1:
+            couple = time_kernel(time_s, group, settings.loop_couple_s, degree=2).on(self.device)
+        x, T = grid_start(self._poses, known, trust)
+        x, T = optimise(
+            self._network, settings.schedule(), x[0], T[0], known, trust, couple=couple, dtype=self._dtype
+        )
+        return (x + T[:, None]).cpu().numpy().astype(np.float64)
+
+    def _sized(self, joints: NDArray[np.float64], confidence: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Scaled about the camera, which keeps the picture, to the size of a body: one factor for the whole track."""
+        if not len(joints):
+            return joints
+        wanted, sizes = self._size_m, bone_lengths(joints).sum(axis=-1)
+        if self.settings.person_height_m is not None:
+            wanted, sizes = self.settings.person_height_m, stature(joints)
+        # The frames that show the whole body know best how large it is.
+        seen = confidence.sum(axis=1)
+        return joints * (wanted / float(np.median(sizes[seen >= np.quantile(seen, 0.25)])))
+
+    def _track(
+        self,
+        track: PersonTrack2D,
+        rows: NDArray[np.bool_],
+        keypoints: NDArray[np.float64],
+        confidence: NDArray[np.float64],
+        joints: NDArray[np.float64],
+    ) -> Track3D:
+        """One row per decoded frame from first to last sight, NaN in the gaps, smoothed."""
+        settings = self.settings
+        frames = track.frame_index[rows]
+        at = frames - frames[0]
+        length = int(at[-1]) + 1
+        imputed = confidence[rows] < settings.imputed_below
+
+        def spread(values: NDArray[np.float64]) -> NDArray[np.float64]:
+            full = np.full((length, *values.shape[1:]), np.nan)
+            full[at] = values
+            return full
+
+        time_s = np.interp(np.arange(length), at, track.time_s[rows])
+        missing = np.ones((length, joints.shape[1]), np.bool_)
+        missing[at] = imputed
+        return Track3D(
+            track_id=track.track_id,
+            frame_index=np.arange(length, dtype=np.int64) + frames[0],
+            time_s=time_s,
+            joints_m=spread(smooth(joints, track.time_s[rows], settings.smooth_s)),
+            raw_joints_m=spread(joints),
+            sigma_m=spread(joint_sigma(confidence[rows], imputed)),
+            imputed=missing,
+            keypoints_px=spread(keypoints[rows]),
+            confidence=np.nan_to_num(spread(confidence[rows])),
+            boxes=spread(track.boxes[rows].astype(np.float64)),
+        )
+
+
+def smooth(joints: NDArray[np.float64], time_s: NDArray[np.float64], sigma_s: float) -> NDArray[np.float64]:
+    """Zero-phase smoothing of absolute joints ``[T, 17, 3]`` along a track, width in seconds; gaps separate.
+
+    The distance from the camera is the least certain number of all and changes slowly: it gets three times the width.
+    """
+    if sigma_s <= 0 or len(joints) < 3:
+        return joints
+    one = np.zeros(len(joints), np.int64)
+    root = joints[:, :1]
+    distance = np.linalg.norm(root, axis=-1, keepdims=True)
+    steady = time_kernel(time_s, one, 3 * sigma_s, degree=2)(np.log(distance))
+    pose = time_kernel(time_s, one, sigma_s, degree=2)
+    return np.asarray(pose(joints - root) + pose(root / distance) * np.exp(steady))

@@ -7,7 +7,7 @@ import tempfile
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from visualize.stream import FrameWriter
 
@@ -49,7 +49,7 @@ class GifWriter(FrameWriter):
         self._slot = -1
         self._last_tick = -_MIN_TICKS
         self._end_tick = 0
-        self._spool_file: IO[bytes] | None = None
+        self._spool_file: Any = None
         self._spool: Any = None
         self._spool_stream: Any = None
         self._palette: Any = None

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-
-from visualize.world import SceneBounds
+from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
 __all__ = ["PERIOD_S", "OrbitCamera", "View", "azimuth_deg", "focal_px"]
 
@@ -20,6 +19,10 @@ MIN_DISTANCE_M = 3.0
 FOV_DEG, ELEVATION_DEG = 30.0, 14.0
 #: Middle of the swing and largest departure from it, degrees; seconds for one swing to and fro.
 AZIMUTH_DEG, SWING_DEG, PERIOD_S = 18.0, 35.0, 12.0
+#: How finely the way of the camera is planned, and how far ahead and back it looks, seconds.
+_STEP_S, _LOOK_S = 0.25, 2.0
+#: What an empty scene shows: a stage of 2 m for somebody who stands 3 m away.
+_STAGE = np.array([[x, y, z] for x in (-1.0, 1.0) for y in (0.0, 1.8) for z in (-4.0, -2.0)])
 
 
 @dataclass(frozen=True)
@@ -68,23 +71,42 @@ class OrbitCamera:
     size: tuple[int, int]
 
     @classmethod
-    def fitted(cls, bounds: SceneBounds, size: tuple[int, int], margin: float = 0.11) -> OrbitCamera:
-        """The nearest camera that shows everybody at every moment.
+    def fitted(
+        cls, points_m: NDArray[np.float64], time_s: NDArray[np.float64], size: tuple[int, int], margin: float = 0.07
+    ) -> OrbitCamera:
+        """The nearest camera that shows everything, planned once for the whole video so that it never jumps.
+
+        At each moment it shows what is there up to two seconds before and after, so that it makes room before somebody
+        enters. It stays where it is while nobody is there.
 
         Args:
-            bounds: where the people are.
+            points_m: ``[M, 3]`` what has to be seen, world metres, all finite; may be empty.
+            time_s: ``[M]`` when, in seconds, in any order.
             size: width and height of the picture in pixels.
             margin: share of the picture kept free at each side.
         """
+        if not len(points_m):
+            points_m, time_s = _STAGE, np.zeros(len(_STAGE))
+        order = np.argsort(time_s, kind="stable")
+        points_m, time_s = points_m[order], time_s[order]
+        grid = np.arange(time_s[0], time_s[-1] + _STEP_S, _STEP_S)
+        axes = [axes_at(azimuth_deg(float(moment))) for moment in grid]
         half = np.array(size) / 2 / focal_px(size) * (1 - 2 * margin)
-        middle, reach = (bounds.lowest_m + bounds.highest_m) / 2, (bounds.highest_m - bounds.lowest_m) / 2
-        corners = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)])
-        distances = np.empty(len(middle))
-        for step, time_s in enumerate(bounds.time_s):
-            local = corners * reach[step] @ axes_at(azimuth_deg(float(time_s))).T
-            # |x| <= (distance - towards) * half, for every corner and both picture axes
-            distances[step] = (np.abs(local[:, :2]) / half + local[:, 2:]).max()
-        return cls(bounds.time_s, middle, np.maximum(distances, MIN_DISTANCE_M), size)
+
+        first, last = np.searchsorted(time_s, grid - _LOOK_S), np.searchsorted(time_s, grid + _LOOK_S, side="right")
+        busy = np.flatnonzero(last > first)
+        wanted = np.array([_best_target(points_m[first[k] : last[k]], axes[k], half) for k in busy])
+        targets = _smooth(np.stack([np.interp(grid, grid[busy], values) for values in wanted.T], axis=1))
+
+        # Whatever the targets, a distance that is large enough shows everybody. The running maximum reaches as far as
+        # the smoothing after it, so that the smooth distance is never too short.
+        first, last = np.searchsorted(time_s, grid - _STEP_S), np.searchsorted(time_s, grid + _STEP_S, side="right")
+        needed = np.full(len(grid), MIN_DISTANCE_M)
+        for k in np.flatnonzero(last > first):
+            local = (points_m[first[k] : last[k]] - targets[k]) @ axes[k].T
+            needed[k] = max(MIN_DISTANCE_M, (local[:, 2:] + np.abs(local[:, :2]) / half).max())
+        distances = _smooth(maximum_filter1d(needed, 2 * round(_LOOK_S / _STEP_S) + 1, mode="nearest"))
+        return cls(grid, targets, distances, size)
 
     def view(self, time_s: float) -> View:
         """The view at a presentation time in seconds."""
@@ -110,3 +132,24 @@ def axes_at(azimuth: float) -> NDArray[np.float64]:
     right = np.array([math.cos(turn), 0.0, -math.sin(turn)])
     back = np.array([math.sin(turn) * math.cos(rise), math.sin(rise), math.cos(turn) * math.cos(rise)])
     return np.stack([right, np.cross(back, right), back])
+
+
+def _best_target(
+    points_m: NDArray[np.float64], axes: NDArray[np.float64], half: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """World point ``[3]`` that the nearest view along ``axes`` with all points inside looks at.
+
+    ``half`` is the tangent of half the field of view across and up. Each side of the picture is a plane through the
+    viewpoint, and the outermost point before it bounds the viewpoint's place: it stands in the middle between two.
+    """
+    local = points_m @ axes.T
+    plus = (local[:, :2] + half * local[:, 2:]).max(axis=0)
+    minus = (-local[:, :2] + half * local[:, 2:]).max(axis=0)
+    middle = (local[:, 2].min() + local[:, 2].max()) / 2
+    return np.array([*(plus - minus) / 2, middle]) @ axes
+
+
+def _smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Gaussian over two looks in all, along the first axis."""
+    sigma = _LOOK_S / _STEP_S / 2
+    return np.asarray(gaussian_filter1d(values, sigma, axis=0, mode="nearest", truncate=2.0))

@@ -135,7 +135,7 @@ def _draw_box(image: NDArray[np.uint8], box: NDArray[np.float64], colour: Colour
 
 
 def _draw_reprojection(image: NDArray[np.uint8], points: NDArray[np.float64], colour: Colour, width: float) -> None:
-    usable = np.isfinite(points).all(axis=1)
+    usable: NDArray[np.bool_] = np.isfinite(points).all(axis=1)
     lines = [points[[a, b]] for a, b in H36M_17.edges if usable[a] and usable[b]]
     canvas.polylines(image, lines, colour, max(1.0, 0.5 * width))
 
@@ -143,7 +143,7 @@ def _draw_reprojection(image: NDArray[np.uint8], points: NDArray[np.float64], co
 def _draw_skeleton(image: NDArray[np.uint8], person: OverlayPerson, width: float) -> None:
     points, imputed = person.keypoints_px, person.imputed
     if person.reprojected_px is not None:
-        points = np.where((imputed & np.isnan(points).any(axis=1))[:, None], person.reprojected_px, points)
+        points = np.where(imputed[:, np.newaxis] & np.isnan(points), person.reprojected_px, points)
     usable = np.isfinite(points).all(axis=1)
     # Imputed joints are shown for what they are, whatever the detector thought of them.
     shown = usable & (imputed | (person.confidence >= CONFIDENT / 2))

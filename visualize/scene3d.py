@@ -13,15 +13,15 @@ from detectors.layouts import H36M_17
 from lifting.tracks import Track3D
 from visualize import canvas
 from visualize.canvas import Image
-from visualize.figure import Figure, figure_parts
+from visualize.figure import HEAD_RADIUS_M, Figure, figure_parts, limb_radius
 from visualize.orbit import OrbitCamera, View
 from visualize.overlay import row_of
 from visualize.palette import BACKGROUND, Colour, accent, mix
-from visualize.world import SceneBounds, estimate_world
+from visualize.world import WorldFrame, estimate_world
 
 __all__ = ["SkeletonScene"]
 
-_GLOW: Colour = (48, 58, 80)
+_GLOW: Colour = (70, 82, 110)
 _DEEP: Colour = (12, 15, 22)
 _MUTED: Colour = (150, 163, 187)
 _FADE_LEVELS = 8
@@ -29,6 +29,10 @@ _HALF_GRID = 11
 #: What the grid adds to the backdrop for a line of each strength, RGB.
 _GRID_LIGHT = (np.arange(256)[None, :, None] / 255 * np.array([52, 64, 88])).astype(np.uint8)
 _TRAIL_S = 1.6
+#: A pelvis so far outside the central 98 % of all is a mistake rather than a place, metres.
+_STRAY_M = 3.0
+#: Radius of the ring on the floor, and from the middle of the head up to its label, metres.
+_RING_M, _LABEL_M = 0.32, HEAD_RADIUS_M + 0.06
 _FLOOR = np.array([1.0, 0.0, 1.0])
 _PELVIS, _HEAD_TOP = H36M_17.index("pelvis"), H36M_17.index("head_top")
 _CIRCLE = np.stack([np.cos(np.linspace(0, 2 * np.pi, 49)), np.zeros(49), np.sin(np.linspace(0, 2 * np.pi, 49))], axis=1)
@@ -51,8 +55,7 @@ class SkeletonScene:
         self.size = size
         self._tracks = list(tracks)
         self.world = estimate_world(tracks)
-        self.bounds = SceneBounds.from_tracks(tracks, self.world)
-        self.camera = OrbitCamera.fitted(self.bounds, size)
+        self.camera = OrbitCamera.fitted(*_to_be_seen(tracks, self.world), size)
         self._backdrop = _backdrop(size)
         self._grid = _floor_grid(_HALF_GRID)
         #: Width of the floor's cells in metres.
@@ -169,7 +172,7 @@ class SkeletonScene:
         """A ring on the floor under the pelvis and a drop line to it: where the person is, and how high."""
         pelvis = figure.joints_m[_PELVIS]
         colour = accent(figure.track_id)
-        pixels, depth = view.project(pelvis * _FLOOR + 0.32 * _CIRCLE)
+        pixels, depth = view.project(pelvis * _FLOOR + _RING_M * _CIRCLE)
         if np.isfinite(depth).all():
             canvas.polylines(image, pixels[None], mix(BACKGROUND, colour, 0.75), 1.5 * self._unit())
         ends, depth = view.project(np.stack([pelvis, pelvis * _FLOOR]))
@@ -178,19 +181,40 @@ class SkeletonScene:
             canvas.dashed_line(image, ends[0], ends[1], mix(BACKGROUND, colour, 0.5), unit, 4 * unit)
 
     def _draw_label(self, image: Image, figure: Figure, view: View) -> None:
-        pixels, depth = view.project(figure.joints_m[_HEAD_TOP])
+        pixels, depth = view.project(figure.head_m)
         if not np.isfinite(depth):
             return
         size = max(11, round(min(self.size) / 40))
         text = f"{figure.track_id}"
         width, height = canvas.chip_size(text, size)
-        lift = 0.13 * max(view.focal_px / float(depth), self._min_scale)
+        lift = limb_radius(_LABEL_M, float(depth), view, self._min_scale)
         canvas.chip(image, text, pixels[0] - width / 2, pixels[1] - lift - height, size, accent(figure.track_id))
 
     def _draw_note(self, image: Image, text: str) -> None:
         size = max(12, round(min(self.size) / 26))
         width, height = canvas.text_size(text, size)
         canvas.write_text(image, text, (self.size[0] - width) / 2, (self.size[1] - height) / 2, size, _MUTED)
+
+
+def _to_be_seen(tracks: Sequence[Track3D], world: WorldFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """World points ``[M, 3]`` of everybody, label and ring on the floor included, and their times ``[M]``.
+
+    Poses far from all others are left out: one bad frame must not shrink the whole scene.
+    """
+    joints = np.concatenate([np.zeros((0, len(H36M_17), 3)), *(world(track.joints_m) for track in tracks)])
+    times = np.concatenate([np.zeros(0), *(track.time_s for track in tracks)])
+    whole = np.isfinite(joints).all(axis=(1, 2))
+    joints, times = joints[whole], times[whole]
+    if not len(joints):
+        return np.zeros((0, 3)), times
+    pelvis = joints[:, _PELVIS]
+    low, high = np.percentile(pelvis, [1, 99], axis=0)
+    kept = ((pelvis >= low - _STRAY_M) & (pelvis <= high + _STRAY_M)).all(axis=1)
+    joints, times = joints[kept], times[kept]
+    label = joints[:, _HEAD_TOP] + np.array([0.0, _LABEL_M, 0.0])
+    ring = joints[:, None, _PELVIS] * _FLOOR + _RING_M * _CIRCLE[::12]
+    points = np.concatenate([joints, label[:, None], ring], axis=1)
+    return points.reshape(-1, 3), np.repeat(times, points.shape[1])
 
 
 def _backdrop(size: tuple[int, int]) -> Image:

@@ -22,8 +22,9 @@ _SINGLE_FRAME_S = 1 / 30
 class FrameWriter(ABC):
     """Writes frames to exactly the path it is given, as a context manager: an exception inside deletes the file.
 
-    No file is created before there is a frame to encode. Times may start anywhere and keep their distances: a frame is shown from
-    its own time until the next one's. A subclass implements ``_start``, ``_append``, ``_finish`` and ``_release``.
+    No file is created before there is a frame to encode. Times may start anywhere and keep their distances: a frame is
+    shown from its own time until the next one's. A subclass implements ``_start``, ``_append``, ``_finish`` and
+    ``_release``.
 
     Args:
         target: path of the file; its folder must exist, and a file of that name is replaced.

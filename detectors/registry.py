@@ -16,9 +16,11 @@ DETECTORS: dict[str, str] = {
 
 
 def create_detector(name: str) -> PoseDetector:
-    """The detector of that name. Raises ValueError for an unknown name."""
+    """The detector of that name; ``auto`` is the best one that is installed. Raises ValueError for an unknown name."""
+    if name == "auto":
+        name = "movenet"
     if name not in DETECTORS:
-        raise ValueError(f"there is no detector named {name!r}; choose one of: {', '.join(sorted(DETECTORS))}")
+        raise ValueError(f"there is no detector named {name!r}; choose one of: auto, {', '.join(sorted(DETECTORS))}")
     module, _, factory = DETECTORS[name].partition(":")
     create: Callable[[], PoseDetector] = getattr(import_module(module), factory)
     return create()

@@ -75,7 +75,9 @@ class Camera:
             pixels = np.full(xy.shape, np.nan)
             if ahead.any():
                 rays = np.concatenate([xy[ahead], np.ones((int(ahead.sum()), 1))], axis=1)
-                pixels[ahead] = cv2.projectPoints(rays, np.zeros(3), np.zeros(3), self.K, self.distortion)[0].reshape(-1, 2)
+                pixels[ahead] = cv2.projectPoints(rays, np.zeros(3), np.zeros(3), self.K, self.distortion)[0].reshape(
+                    -1, 2
+                )
             return pixels
         homogeneous = np.concatenate([xy, np.ones_like(xy[..., :1])], axis=-1)
         return (homogeneous @ self.K.T)[..., :2]

@@ -71,7 +71,10 @@ class Lifter:
             on_progress: called with (frames done, frames in all), frames counted once per person.
         """
         evidence = [to_h36m17(track) for track in tracks]
-        usable = [(confidence >= self.settings.imputed_below).sum(1) >= self.settings.least_joints for _, confidence in evidence]
+        usable = [
+            (confidence >= self.settings.imputed_below).sum(1) >= self.settings.least_joints
+            for _, confidence in evidence
+        ]
         poses = self._lift_rows(
             [camera.rays(keypoints[rows]) for (keypoints, _), rows in zip(evidence, usable, strict=True)],
             [confidence[rows] for (_, confidence), rows in zip(evidence, usable, strict=True)],
@@ -99,9 +102,7 @@ class Lifter:
         """
         if time_s is not None:
             return self._lift_rows([rays], [confidence], [time_s], None)[0]
-        single = self._lift_rows(
-            list(rays[:, None]), list(confidence[:, None]), [np.zeros(1)] * len(rays), None
-        )
+        single = self._lift_rows(list(rays[:, None]), list(confidence[:, None]), [np.zeros(1)] * len(rays), None)
         return np.concatenate(single)
 
     def _lift_rows(
@@ -171,15 +172,15 @@ class Lifter:
     ) -> NDArray[np.float64]:
         settings = self.settings
         # A joint without evidence is never looked at, but NaN times 0 would be NaN.
-        known = torch.from_numpy(np.where(confidence[..., None] > 0, rays, [0.0, 0.0, 1.0])).to(self.device, torch.float32)
+        known = torch.from_numpy(np.where(confidence[..., None] > 0, rays, [0.0, 0.0, 1.0])).to(
+            self.device, torch.float32
+        )
         trust = torch.from_numpy(confidence).to(self.device, torch.float32)
         couple = None
         if settings.loop_couple_s > 0 and len(group) > group[-1] + 1:
             couple = time_kernel(time_s, group, settings.loop_couple_s, degree=2).on(self.device)
         x, T = grid_start(self._poses, known, trust)
-        x, T = optimise(
-            self._network, settings.schedule(), x[0], T[0], known, trust, couple=couple, dtype=self._dtype
-        )
+        x, T = optimise(self._network, settings.schedule(), x[0], T[0], known, trust, couple=couple, dtype=self._dtype)
         return (x + T[:, None]).cpu().numpy().astype(np.float64)
 
     def _sized(self, joints: NDArray[np.float64], confidence: NDArray[np.float64]) -> NDArray[np.float64]:

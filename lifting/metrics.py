@@ -16,9 +16,9 @@ def per_joint_error(predicted: NDArray[np.floating], truth: NDArray[np.floating]
 def mpjpe(predicted: NDArray[np.floating], truth: NDArray[np.floating], root: int = 0) -> NDArray[np.float64]:
     """Mean per-joint position error after moving the root joints on each other (Human3.6M protocol 1), ``[...]``."""
     return np.asarray(
-        per_joint_error(
-            predicted - predicted[..., root : root + 1, :], truth - truth[..., root : root + 1, :]
-        ).mean(axis=-1)
+        per_joint_error(predicted - predicted[..., root : root + 1, :], truth - truth[..., root : root + 1, :]).mean(
+            axis=-1
+        )
     )
 
 
@@ -53,5 +53,7 @@ def pa_mpjpe(
 
 def acceleration_error(predicted: NDArray[np.floating], truth: NDArray[np.floating]) -> NDArray[np.float64]:
     """Mean distance of second differences, ``[T, J, 3]`` -> ``[T - 2]``, metres per frame squared."""
-    difference = np.diff(np.asarray(predicted, np.float64), n=2, axis=0) - np.diff(np.asarray(truth, np.float64), n=2, axis=0)
+    difference = np.diff(np.asarray(predicted, np.float64), n=2, axis=0) - np.diff(
+        np.asarray(truth, np.float64), n=2, axis=0
+    )
     return np.asarray(np.linalg.norm(difference, axis=-1).mean(axis=-1))

@@ -98,7 +98,12 @@ class FoldedScoreNetwork:
         embedding = network.time_embedding(times)
         self.dtype = dtype
         self._stages = [
-            (dense.weight.to(dtype), (time(embedding) + dense.bias).to(dtype), norm.weight.to(dtype), norm.bias.to(dtype))
+            (
+                dense.weight.to(dtype),
+                (time(embedding) + dense.bias).to(dtype),
+                norm.weight.to(dtype),
+                norm.bias.to(dtype),
+            )
             for dense, time, norm in network.stages()
         ]
         self._post = (network.post_dense.weight.to(dtype), network.post_dense.bias.to(dtype))

@@ -92,7 +92,9 @@ def load_prior(path: str | Path | None = None, *, ema: bool = True) -> Prior:
     try:
         network = _network(weights)
     except (KeyError, RuntimeError, ValueError) as error:
-        raise PriorError(f"{path} does not hold the weights of a score network; give a prior trained for ZeDO") from error
+        raise PriorError(
+            f"{path} does not hold the weights of a score network; give a prior trained for ZeDO"
+        ) from error
     with path.open("rb") as stream:
         sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
     return Prior(network, path.name, sha256, training)
@@ -113,7 +115,9 @@ def load_starting_poses(path: str | Path | None = None) -> StartingPoses:
     path = asset_path(_STARTING_POSES) if path is None else Path(path)
     try:
         with np.load(path, allow_pickle=False) as stored:
-            poses = {int(name.removeprefix("poses_")): stored[name] for name in stored.files if name.startswith("poses_")}
+            poses = {
+                int(name.removeprefix("poses_")): stored[name] for name in stored.files if name.startswith("poses_")
+            }
             return StartingPoses(poses, stored["bone_lengths_m"].astype(np.float64))
     except (OSError, ValueError, KeyError) as error:
         raise PriorError(f"{path} holds no starting poses; write them with `zedo-video train clusters`") from error

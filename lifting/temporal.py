@@ -51,9 +51,7 @@ class TorchKernel:
         return torch.einsum("bk,bkd->bd", self.weight, flat[self.index]).view_as(rows)
 
 
-def time_kernel(
-    time_s: NDArray[np.float64], group: NDArray[np.int64], sigma_s: float, degree: int = 1
-) -> TimeKernel:
+def time_kernel(time_s: NDArray[np.float64], group: NDArray[np.int64], sigma_s: float, degree: int = 1) -> TimeKernel:
     """Local polynomial regression with Gaussian weights.
 
     The filter looks at true times, so 24, 60 and variable frames a second behave alike, and it is unbiased for motion

@@ -9,7 +9,9 @@ __all__ = ["joint_sigma"]
 
 # Root mean square error per coordinate and joint after moving the pelvis on the truth, metres, in H36M_17 order:
 # measured by `zedo-video evaluate mocap --noise-px 5` on single frames.
-_SEEN_M = np.array([0.03, 0.03, 0.05, 0.08, 0.03, 0.05, 0.08, 0.03, 0.04, 0.05, 0.06, 0.05, 0.06, 0.08, 0.05, 0.06, 0.08])
+_SEEN_M = np.array(
+    [0.03, 0.03, 0.05, 0.08, 0.03, 0.05, 0.08, 0.03, 0.04, 0.05, 0.06, 0.05, 0.06, 0.08, 0.05, 0.06, 0.08]
+)
 _IMPUTED_M = 2.5 * _SEEN_M
 
 

@@ -1,0 +1,81 @@
+"""The command line. One module per command, imported when the command is called: ``--help`` must be instant."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+__all__ = ["COMMANDS", "cli", "main"]
+
+#: name -> one line for the help; the module has the same name and an attribute ``command``.
+COMMANDS = {
+    "video": "3D people from videos (the default: `zedo-video INPUT...` means `zedo-video video INPUT...`).",
+}
+
+
+class _Commands(click.Group):
+    """Commands by name; anything else is an input of the default command."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"pipeline.commands.{cmd_name.replace('-', '_')}").command
+        return command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0] not in COMMANDS and args[0] not in ("--help", "-h", "--version"):
+            args = ["video", *args]
+        return super().parse_args(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+        video = self.get_command(ctx, "video")
+        if video is not None:
+            with formatter.section("Options of the default command"):
+                records = (parameter.get_help_record(ctx) for parameter in video.params)
+                formatter.write_dl([record for record in records if record is not None])
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+    no_args_is_help=True,
+    subcommand_metavar="INPUT... [OPTIONS]  |  COMMAND ...",
+)
+@click.version_option(package_name="zedo-video", prog_name="zedo-video")
+def cli() -> None:
+    """3D human pose from any video, on an ordinary machine.
+
+    \b
+    zedo-video input.mp4 --out result.gif
+    zedo-video input.mp4 --out result.mp4 --out result.npz
+    """
+
+
+def main() -> None:
+    """Run the command line; problems become one sentence and an exit code."""
+    from pipeline.errors import UserError
+
+    try:
+        code = cli.main(standalone_mode=False)
+    except UserError as error:
+        _fail(str(error), error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        _fail("stopped; the same command goes on where it was", 130)
+    except BrokenPipeError:
+        sys.exit(1)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(sentence: str, code: int) -> None:
+    click.echo(f"zedo-video: {sentence}", err=True)
+    sys.exit(code)

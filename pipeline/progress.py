@@ -1,0 +1,104 @@
+"""What a run tells while it works. Stages report through ``Reporter``; only the command line shows anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
+
+__all__ = ["Advance", "ConsoleReporter", "QuietReporter", "Reporter"]
+
+#: Called with the number of frames done since the stage began.
+Advance = Callable[[int], None]
+
+
+class Reporter(Protocol):
+    """Listens to a run."""
+
+    def stage(self, name: str, total: int | None) -> AbstractContextManager[Advance]:
+        """A stage begins; the value of the block is called with the number of steps done. ``total`` may be unknown."""
+        ...
+
+    def warn(self, text: str) -> None:
+        """Something the user should know, one sentence."""
+        ...
+
+    def say(self, text: str) -> None:
+        """A line about the result."""
+        ...
+
+
+class QuietReporter:
+    """Shows nothing."""
+
+    @contextmanager
+    def stage(self, name: str, total: int | None) -> Iterator[Advance]:
+        """See ``Reporter``."""
+        yield lambda done: None
+
+    def warn(self, text: str) -> None:
+        """See ``Reporter``."""
+
+    def say(self, text: str) -> None:
+        """See ``Reporter``."""
+
+
+class ConsoleReporter:
+    """One bar per stage on standard error, with speed and time left; results on standard output."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+
+        self._errors = Console(stderr=True, highlight=False)
+        self._results = Console(highlight=False, soft_wrap=True)
+
+    @contextmanager
+    def stage(self, name: str, total: int | None) -> Iterator[Advance]:
+        """See ``Reporter``."""
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            ProgressColumn,
+            Task,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+        from rich.text import Text
+
+        class Speed(ProgressColumn):
+            def render(self, task: Task) -> Text:
+                speed = task.finished_speed or task.speed
+                return Text("" if speed is None else f"{speed:5.1f} frames/s", style="cyan")
+
+        columns = (
+            TextColumn("{task.description:<8}"), BarColumn(bar_width=30), MofNCompleteColumn(), Speed(),
+            TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
+        )  # fmt: skip
+        with Progress(*columns, console=self._errors) as progress:
+            task = progress.add_task(name, total=total)
+            done = 0
+
+            def advance(count: int) -> None:
+                nonlocal done
+                done = count
+                # Containers often promise a few frames more or less than they hold.
+                progress.update(task, completed=count, total=max(total, count) if total else None)
+
+            yield advance
+            progress.update(task, completed=done, total=done)
+
+    def warn(self, text: str) -> None:
+        """See ``Reporter``."""
+        self._errors.print(f"[yellow]warning:[/yellow] {_escaped(text)}", soft_wrap=True)
+
+    def say(self, text: str) -> None:
+        """See ``Reporter``."""
+        self._results.print(_escaped(text))
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

@@ -1,0 +1,182 @@
+"""One video from file to files: detect, track, lift, smooth, render."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from detectors.people import PersonTrack2D
+from pipeline.camera_choice import choose_camera
+from pipeline.errors import InputError
+from pipeline.outputs import check_outputs, is_video
+from pipeline.progress import Reporter
+from pipeline.results import Result, build_metadata, save_json, save_npz
+from pipeline.settings import RunSettings
+from pipeline.video import VideoInfo, probe
+from pipeline.workspace import Workspace, fingerprint
+
+__all__ = ["RunSummary", "run_video"]
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """What a run found, for the closing line.
+
+    Attributes:
+        people: number of people.
+        frames: number of frames looked at.
+        detector, prior: names of what made the result.
+        seconds: by stage, wall clock.
+        outputs: files that were written.
+        camera_source: where the intrinsics came from.
+    """
+
+    people: int
+    frames: int
+    detector: str
+    prior: str
+    seconds: dict[str, float]
+    outputs: tuple[Path, ...]
+    camera_source: str
+
+    def __str__(self) -> str:
+        total = sum(self.seconds.values())
+        found = {0: "nobody", 1: "1 person"}.get(self.people, f"{self.people} people")
+        stages = ", ".join(f"{name} {seconds:.1f}" for name, seconds in self.seconds.items())
+        return (
+            f"{found} in {self.frames} frames, detector {self.detector}, prior {self.prior}, camera: "
+            f"{self.camera_source}; {total:.1f} s ({stages}; {self.frames / max(total, 1e-9):.1f} frames/s)"
+            f" -> {', '.join(map(str, self.outputs))}"
+        )
+
+
+def run_video(
+    source: Path,
+    outputs: Sequence[Path],
+    settings: RunSettings,
+    reporter: Reporter,
+    *,
+    overwrite: bool = False,
+    resume: bool = True,
+) -> RunSummary:
+    """Lift the people of a video to 3D and write every output.
+
+    What was detected is kept in ``<first output>.work`` until the run ends well, so that a killed run resumes.
+
+    Raises:
+        UserError: the input, an output, a setting or a weight file cannot be used.
+    """
+    check_outputs(outputs, source, overwrite=overwrite)
+    video = probe(source)
+    camera = choose_camera(settings, video)
+    seconds: dict[str, float] = {}
+    clock = time.perf_counter()
+
+    def lap(stage: str) -> None:
+        nonlocal clock
+        now = time.perf_counter()
+        seconds[stage] = now - clock
+        clock = now
+
+    from pipeline.detection import detect_people, load_detector, stored_people
+    from pipeline.lift_stage import lift_tracks, load_lifter
+
+    # Everything that can be wrong with what was given is found before the long part of the work.
+    lifter, prior = load_lifter(settings)
+    detector = load_detector(settings.detector)
+    record = detector.describe()
+    workspace = Workspace.beside(
+        outputs[0], fingerprint(source, {"detector": record, "start": settings.start, "end": settings.end})
+    )
+    if not resume:
+        workspace.discard("people")
+    warnings: list[str] = []
+
+    def warn(text: str) -> None:
+        warnings.append(text)
+        reporter.warn(text)
+
+    lap("load")
+    expected = expected_frames(video, settings)
+    with reporter.stage("detect", expected) as advance:
+        detect_people(
+            source,
+            detector,
+            workspace,
+            start_s=settings.start,
+            end_s=settings.end,
+            on_progress=advance,
+            on_warning=warn,
+        )
+    frames = [(frame.frame_index, frame.time_s, frame.people) for frame in stored_people(workspace)]
+    tracks = choose_people(track_people(frames), settings)
+    lap("detect")
+    if not tracks:
+        warn(f"nobody was found in {source}; the result is empty")
+    with reporter.stage("lift", sum(map(len, tracks))) as advance:
+        lifted = lift_tracks(lifter, tracks, camera, advance)
+    lap("lift")
+    metadata = build_metadata(
+        camera=camera,
+        prior=prior.describe(),
+        detector=record,
+        preset=settings.preset,
+        seed=0,
+        settings=settings.model_dump(mode="json"),
+        video=video,
+        warnings=warnings,
+    )
+    result = Result(tuple(lifted), camera, metadata)
+    for output in outputs:
+        if output.suffix.lower() == ".npz":
+            save_npz(output, result)
+        elif output.suffix.lower() == ".json":
+            save_json(output, result)
+    pictures = [output for output in outputs if is_video(output)]
+    if pictures:
+        from pipeline.rendering import render
+
+        with reporter.stage("render", len(frames)) as advance:
+            render(source, video, lifted, camera, pictures, settings, advance)
+    lap("render")
+    workspace.remove()
+    return RunSummary(
+        people=len(lifted),
+        frames=len(frames),
+        detector=detector.name,
+        prior=prior.name,
+        seconds=seconds,
+        outputs=tuple(outputs),
+        camera_source=camera.source,
+    )
+
+
+def expected_frames(video: VideoInfo, settings: RunSettings) -> int | None:
+    """How many frames the chosen part of the video should have, as far as the container tells."""
+    if video.frame_count is None:
+        return None
+    if settings.start is None and settings.end is None:
+        return video.frame_count
+    length = video.duration_s if video.duration_s is not None else video.frame_count / video.fps
+    part = min(settings.end or length, length) - (settings.start or 0.0)
+    return max(1, min(video.frame_count, round(part * video.fps)))
+
+
+def choose_people(tracks: Sequence[PersonTrack2D], settings: RunSettings) -> list[PersonTrack2D]:
+    """The people asked for by id, and of these the ones that are seen in most frames; ids stay as they are.
+
+    Raises InputError if an id was asked for that does not exist.
+    """
+    chosen = list(tracks)
+    if settings.person:
+        ids = {track.track_id for track in tracks}
+        if missing := sorted(set(settings.person) - ids):
+            there = f"there are {', '.join(map(str, sorted(ids)))}" if ids else "nobody was found"
+            raise InputError(f"there is no person {missing[0]} in the video; {there}")
+        chosen = [track for track in tracks if track.track_id in settings.person]
+    if settings.max_people is not None:
+        kept = {track.track_id for track in sorted(chosen, key=len, reverse=True)[: settings.max_people]}
+        chosen = [track for track in chosen if track.track_id in kept]
+    return chosen

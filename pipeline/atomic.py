@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -24,13 +23,10 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     a killed run left under that name is overwritten by the next one.
 
     Raises:
-        OutputError: the disk is full or read-only.
+        OutputError: the path is a folder, its folder is missing or cannot be written to, or the disk is full.
     """
-    # A link keeps pointing to where it points.
-    final = Path(path).resolve()
-    temporary = final.with_name(f".{final.stem}.part{final.suffix}")
+    final, temporary = _prepare(Path(path))
     try:
-        temporary.unlink(missing_ok=True)
         yield temporary
         _sync(temporary)
         temporary.replace(final)
@@ -54,21 +50,35 @@ def check_writable(path: str | Path, overwrite: bool = False) -> None:
         OutputError: the path is a folder, exists without ``overwrite``, or its folder cannot be written to.
     """
     path = Path(path)
+    if os.path.lexists(path) and not path.is_dir() and not overwrite:
+        raise OutputError(f"{path} exists already; add --overwrite to replace it or choose another name")
+    try:
+        path.resolve().parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _refused(path, error) from error
+    _prepare(path)
+
+
+def _prepare(path: Path) -> tuple[Path, Path]:
+    """The final and the temporary path, once it is known that a file can be created there."""
     if path.is_dir():
         raise OutputError(f"{path} is a folder; give a file name with an extension, such as {path / 'result.gif'}")
-    if os.path.lexists(path) and not overwrite:
-        raise OutputError(f"{path} exists already; add --overwrite to replace it or choose another name")
-    folder = path.resolve().parent
+    # A link keeps pointing to where it points.
+    final = path.resolve()
+    temporary = final.with_name(f".{final.stem}.part{final.suffix}")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         # Trying is the only reliable test: access rights do not tell of read-only disks.
-        probe = folder / f".{path.stem}.{secrets.token_hex(4)}.part"
-        probe.touch(exist_ok=False)
-        probe.unlink()
+        temporary.write_bytes(b"")
+        temporary.unlink()
     except OSError as error:
-        raise OutputError(
-            f"{path} cannot be written because its folder does not allow it ({error.strerror}); choose another folder"
-        ) from error
+        raise _refused(path, error) from error
+    return final, temporary
+
+
+def _refused(path: Path, error: OSError) -> OutputError:
+    return OutputError(
+        f"{path} cannot be written because its folder does not allow it ({error.strerror}); choose another folder"
+    )
 
 
 def _sync(path: Path) -> None:

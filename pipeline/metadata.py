@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import platform
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, is_dataclass
 from importlib import metadata as packages
 from typing import Any
 
@@ -14,7 +15,7 @@ from detectors.layouts import H36M_17
 from lifting.camera import Camera
 from pipeline.video import VideoInfo
 
-__all__ = ["ROW_FIELDS", "SCHEMA_VERSION", "RowField", "build_metadata", "jsonable"]
+__all__ = ["ONCE_FIELDS", "ROW_FIELDS", "SCHEMA_VERSION", "RowField", "build_metadata", "camera_record", "jsonable"]
 
 #: Raised when a reader of the older format would misread the newer one.
 SCHEMA_VERSION = 1
@@ -49,47 +50,45 @@ ROW_FIELDS: dict[str, RowField] = {
 }
 """The columns with one row per person and frame, sorted by track, then frame; in a gap the numbers are NaN."""
 
+ONCE_FIELDS = ("K", "distortion", "image_size", "joint_names", "metadata")
+"""What a result holds once: camera matrix [3, 3] px, its distortion, width and height, joint names, JSON text."""
+
 
 def build_metadata(
     *,
     camera: Camera,
-    prior_name: str,
-    prior_sha256: str,
-    detector: str,
+    prior: Mapping[str, Any],
+    detector: Mapping[str, Any],
     preset: str,
     seed: int,
     settings: Mapping[str, Any],
     video: VideoInfo | None = None,
+    warnings: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Record of how a result was made; two runs of the same thing give the same record (no date in it).
 
     Args:
-        camera: its ``source`` is recorded.
-        prior_name: file name of the score network.
-        prior_sha256: checksum of that file.
-        detector: name of the 2D detector.
+        camera: recorded as by ``camera_record``.
+        prior: the score network: its ``name`` and the ``sha256`` of its file, and what else is known of it.
+        detector: as from ``PoseDetector.describe``: name, files with their SHA-256, settings.
         preset: name of the preset that the settings started from.
         seed: of the random generator.
-        settings: every effective setting by name; values are turned into what JSON can hold.
+        settings: every effective setting of lifting and smoothing by name, defaults included; values may be anything
+            that ``jsonable`` takes.
         video: the input, of which the file name, not its folder, is recorded.
+        warnings: sentences that the user was told, such as that the input is cut off.
     """
-    source = None
-    if video is not None:
-        source = {
-            "file": video.path.name, "width": video.width, "height": video.height, "fps": video.fps,
-            "duration_s": video.duration_s, "codec": video.codec, "rotation_deg": video.rotation_deg,
-            "variable_frame_rate": video.variable_frame_rate,
-        }  # fmt: skip
     record = {
         "schema_version": SCHEMA_VERSION,
         "versions": {"python": platform.python_version(), **_package_versions()},
-        "prior": {"name": prior_name, "sha256": prior_sha256},
+        "prior": prior,
         "detector": detector,
-        "camera": {"source": camera.source},
+        "camera": camera_record(camera),
         "preset": preset,
         "seed": seed,
         "settings": settings,
-        "source": source,
+        "video": None if video is None else _video_record(video),
+        "warnings": list(warnings),
         "axes": _AXES,
         "units": {name: column.unit for name, column in ROW_FIELDS.items() if column.unit},
         "joint_layout": H36M_17.name,
@@ -99,8 +98,22 @@ def build_metadata(
     return plain
 
 
+def camera_record(camera: Camera) -> dict[str, Any]:
+    """Where the camera came from, and its field of view in degrees across the longer image side."""
+    axis = int(np.argmax(camera.image_size))
+    half = camera.image_size[axis] / 2 / float(camera.K[axis, axis])
+    return {"source": camera.source, "fov_deg": round(math.degrees(2 * math.atan(half)), 3)}
+
+
+def _video_record(video: VideoInfo) -> dict[str, Any]:
+    record = asdict(video)
+    return {"file": record.pop("path").name, **record}
+
+
 def jsonable(value: Any) -> Any:
     """The nearest value that strict JSON holds: arrays as lists, NaN as None, anything unknown as its text."""
+    if is_dataclass(value) and not isinstance(value, type):
+        value = asdict(value)
     if isinstance(value, Mapping):
         return {str(key): jsonable(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):

@@ -6,8 +6,6 @@ The format is described in ``docs/result-file.md``.
 from __future__ import annotations
 
 import json
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +17,10 @@ from numpy.typing import NDArray
 from detectors.layouts import H36M_17
 from lifting.camera import Camera
 from lifting.tracks import Track3D
+from pipeline.archive import load_arrays
 from pipeline.atomic import atomic_path
 from pipeline.errors import InputError
-from pipeline.metadata import ROW_FIELDS, SCHEMA_VERSION, build_metadata, jsonable
+from pipeline.metadata import ONCE_FIELDS, ROW_FIELDS, SCHEMA_VERSION, build_metadata, camera_record, jsonable
 
 __all__ = ["Result", "build_metadata", "load_result", "save_json", "save_npz"]
 
@@ -50,7 +49,7 @@ def save_npz(path: str | Path, result: Result) -> None:
     """Write the compressed arrays, without pickles; the file appears whole or not at all.
 
     Raises:
-        OutputError: the disk is full or read-only.
+        OutputError: the file cannot be written there, see ``atomic_path``.
     """
     rows: dict[str, NDArray[Any]] = {}
     for name, column in ROW_FIELDS.items():
@@ -75,7 +74,7 @@ def save_json(path: str | Path, result: Result) -> None:
     Rows are written one by one, so that the text is never in memory as a whole.
 
     Raises:
-        OutputError: the disk is full or read-only.
+        OutputError: the file cannot be written there, see ``atomic_path``.
     """
     header = {
         "metadata": _metadata(result),
@@ -111,23 +110,22 @@ def load_result(path: str | Path) -> Result:
     """
     path = Path(path)
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: a for name, a in stored.items() if isinstance(a, np.ndarray)}
+        arrays = load_arrays(path)
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist; check the name") from error
-    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except ValueError as error:
         raise InputError(f"{path} is damaged or no result of zedo-video; give an .npz that it has written") from error
     fail = _failure(path)
     metadata = _check_arrays(arrays, fail)
-    camera_record = metadata.get("camera")
-    if not isinstance(camera_record, dict) or not isinstance(camera_record.get("source"), str):
+    camera = metadata.get("camera")
+    if not isinstance(camera, dict) or not isinstance(camera.get("source"), str):
         raise fail("its metadata does not say where the camera came from")
     width, height = arrays["image_size"].tolist()
     try:
-        camera = Camera(arrays["K"], (width, height), camera_record["source"], arrays["distortion"])
+        pinhole = Camera(arrays["K"], (width, height), camera["source"], arrays["distortion"])
     except ValueError as error:
         raise fail(str(error)) from error
-    return Result(_split_tracks(arrays, fail), camera, metadata)
+    return Result(_split_tracks(arrays, fail), pinhole, metadata)
 
 
 def _failure(path: Path) -> Callable[[str], InputError]:
@@ -136,8 +134,7 @@ def _failure(path: Path) -> Callable[[str], InputError]:
 
 def _check_arrays(arrays: Mapping[str, NDArray[Any]], fail: Callable[[str], InputError]) -> dict[str, Any]:
     """The metadata, once every array is known to be there with the right type and shape."""
-    once = ("K", "distortion", "image_size", "joint_names", "metadata")
-    if missing := [name for name in (*ROW_FIELDS, *once) if name not in arrays]:
+    if missing := [name for name in (*ROW_FIELDS, *ONCE_FIELDS) if name not in arrays]:
         raise fail(f"it has no {', '.join(missing)}")
     try:
         metadata = json.loads(str(arrays["metadata"]))
@@ -149,6 +146,7 @@ def _check_arrays(arrays: Mapping[str, NDArray[Any]], fail: Callable[[str], Inpu
     rows = len(np.atleast_1d(arrays["track_id"]))
     shapes = {name: ((rows, *column.shape), np.dtype(column.dtype).kind) for name, column in ROW_FIELDS.items()}
     shapes |= {"K": ((3, 3), "f"), "image_size": ((2,), "i"), "distortion": ((arrays["distortion"].size,), "f")}
+    shapes |= {"joint_names": ((len(H36M_17),), "U")}
     for name, (shape, kind) in shapes.items():
         array = arrays[name]
         if array.shape != shape or array.dtype.kind != kind:
@@ -162,9 +160,9 @@ def _split_tracks(arrays: Mapping[str, NDArray[Any]], fail: Callable[[str], Inpu
     ids, frames = arrays["track_id"], arrays["frame_index"]
     if (np.diff(ids) < 0).any() or (np.diff(frames)[np.diff(ids) == 0] != 1).any():
         raise fail("its rows are not sorted by track and consecutive frames")
-    unique, starts = np.unique(ids, return_index=True)
     tracks = []
-    for track_id, first, last in zip(unique.tolist(), starts, [*starts[1:], len(ids)], strict=True):
+    for track_id in np.unique(ids).tolist():
+        first, last = np.searchsorted(ids, [track_id, track_id + 1])
         columns = {
             name: arrays[name][first:last].astype(column.dtype)
             for name, column in ROW_FIELDS.items()
@@ -205,6 +203,6 @@ def _plain(values: Any, decimals: int) -> Any:
 
 
 def _metadata(result: Result) -> dict[str, Any]:
-    camera = {**result.metadata.get("camera", {}), "source": result.camera.source}
-    plain: dict[str, Any] = jsonable({"schema_version": SCHEMA_VERSION, **result.metadata, "camera": camera})
+    own = {"schema_version": SCHEMA_VERSION, "camera": camera_record(result.camera)}
+    plain: dict[str, Any] = jsonable({**result.metadata, **own})
     return plain

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from detectors.layouts import LAYOUTS
 from detectors.people import Person2D
+from pipeline.archive import load_arrays
 from pipeline.atomic import atomic_path
 from pipeline.errors import OutputError
 
@@ -41,21 +41,20 @@ class Workspace:
     def __init__(self, folder: str | Path, fingerprint: Mapping[str, Any]) -> None:
         self.folder = Path(folder)
         text = json.dumps(fingerprint, sort_keys=True, default=str)
-        stored = self._stored_fingerprint()
-        if stored != text:
-            self._clear()
-            try:
+        self._counts: dict[str, int] = {}
+        try:
+            if self._stored_fingerprint() != text:
+                self._clear()
                 self.folder.mkdir(parents=True, exist_ok=True)
                 with atomic_path(self.folder / _FINGERPRINT) as temporary:
                     temporary.write_text(text, encoding="utf-8")
-            except OSError as error:
-                raise OutputError(
-                    f"the folder {self.folder} for intermediate results cannot be written ({error.strerror}); choose "
-                    "another place for the output"
-                ) from error
-        self._counts: dict[str, int] = {}
-        for stage in self._stages():
-            self._check(stage)
+            for stage in self._stages():
+                self._check(stage)
+        except OSError as error:
+            raise OutputError(
+                f"the folder {self.folder} for intermediate results cannot be used ({error.strerror}); choose another "
+                "place for the output"
+            ) from error
 
     @classmethod
     def beside(cls, output: str | Path, fingerprint: Mapping[str, Any]) -> Workspace:
@@ -80,17 +79,14 @@ class Workspace:
             raise ValueError(
                 f"stage {stage} expects chunk {self.count(stage)} of an unfinished stage, not {chunk_index}"
             )
-        if any(array.dtype.hasobject for array in arrays.values()):
-            raise ValueError("chunks hold plain arrays only; convert object arrays to numbers or fixed-length strings")
         with atomic_path(self._chunk(stage, chunk_index)) as temporary:
-            np.savez(temporary, **dict(arrays))  # type: ignore[arg-type]
+            np.savez(temporary, allow_pickle=False, **arrays)
         self._counts[stage] = chunk_index + 1
 
     def chunks(self, stage: str, first: int = 0) -> Iterator[dict[str, NDArray[Any]]]:
         """The stored chunks of a stage in order, one in memory at a time."""
         for index in range(first, self.count(stage)):
-            with np.load(self._chunk(stage, index), allow_pickle=False) as arrays:
-                yield dict(arrays)
+            yield load_arrays(self._chunk(stage, index))
 
     def complete(self, stage: str) -> None:
         """Mark a stage as finished."""
@@ -170,13 +166,11 @@ class Workspace:
 
 
 def _sound(chunk: Path) -> bool:
-    if not chunk.exists():
-        return False
     try:
-        with zipfile.ZipFile(chunk) as archive:
-            return archive.testzip() is None
-    except (zipfile.BadZipFile, OSError, EOFError, ValueError):
+        load_arrays(chunk)
+    except (FileNotFoundError, ValueError):
         return False
+    return True
 
 
 def fingerprint(input_path: str | Path, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -39,6 +39,8 @@ _SHIFT = 4
 #: Far outside any image, yet small enough for OpenCV's 32-bit fixed-point arithmetic.
 _LIMIT = 20_000.0
 _ARC = np.linspace(0.0, 1.0, 9)
+#: Towards the light, in the picture.
+_LIGHT = np.array([-0.5, -0.86])
 
 
 def _fixed(points: ArrayLike) -> NDArray[np.int32]:
@@ -129,7 +131,7 @@ class Capsule:
             radii = np.repeat([start_radius, end_radius], len(_ARC))
         self._directions = np.stack([np.cos(angles), np.sin(angles)], axis=1)
         self._offsets = self._directions * radii[:, None]
-        self._radii = radii[:, None]
+        self._leans = radii[:, None] * _LIGHT
 
     def fill(
         self, image: Image, colour: Colour | int, scale: float = 1.0, grow: float = 0.0, lean: float = 0.0
@@ -145,7 +147,7 @@ class Capsule:
         """
         points = self._centres + scale * self._offsets + grow * self._directions
         if lean:
-            points = points - lean * self._radii * np.array([0.5, 0.86])
+            points = points + lean * self._leans
         value = (colour,) if isinstance(colour, int) else colour
         cv2.fillConvexPoly(image, _fixed(points), value, cv2.LINE_AA, _SHIFT)
 
@@ -159,9 +161,16 @@ def blend_mask(
     x1, y1 = min(left + mask.shape[1], width), min(top + mask.shape[0], height)
     if x0 >= x1 or y0 >= y1:
         return
-    alpha = mask[y0 - top : y1 - top, x0 - left : x1 - left].astype(np.float32)[..., None] * (opacity / 255)
+    alpha = mask[y0 - top : y1 - top, x0 - left : x1 - left]
+    if opacity != 1.0:
+        alpha = _scaled(alpha, opacity)
     region = image[y0:y1, x0:x1]
-    region[:] = (region + (np.array(colour, dtype=np.float32) - region) * alpha + 0.5).astype(np.uint8)
+    kept = cv2.multiply(region, cv2.merge([cv2.bitwise_not(alpha)] * 3), scale=1 / 255)
+    cv2.add(kept, cv2.merge([_scaled(alpha, value / 255) for value in colour]), dst=region)
+
+
+def _scaled(mask: NDArray[np.uint8], factor: float) -> NDArray[np.uint8]:
+    return np.asarray(cv2.convertScaleAbs(mask, alpha=factor), dtype=np.uint8)
 
 
 @lru_cache(maxsize=512)

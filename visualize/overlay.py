@@ -135,8 +135,7 @@ def _draw_box(image: NDArray[np.uint8], box: NDArray[np.float64], colour: Colour
 
 
 def _draw_reprojection(image: NDArray[np.uint8], points: NDArray[np.float64], colour: Colour, width: float) -> None:
-    usable: NDArray[np.bool_] = np.isfinite(points).all(axis=1)
-    lines = [points[[a, b]] for a, b in H36M_17.edges if usable[a] and usable[b]]
+    lines = [points[list(edge)] for edge in H36M_17.edges if np.isfinite(points[list(edge)]).all()]
     canvas.polylines(image, lines, colour, max(1.0, 0.5 * width))
 
 
@@ -157,11 +156,12 @@ def _draw_skeleton(image: NDArray[np.uint8], person: OverlayPerson, width: float
             canvas.line(image, points[a], points[b], colour, 1.25 * width)
         else:
             canvas.dashed_line(image, points[a], points[b], mix(colour, _RIM, 0.35), max(1.0, 0.6 * width), 2.5 * width)
+    dot = max(2.4, 1.35 * width)
     for joint in np.flatnonzero(shown):
         colour = SIDE_COLOURS[H36M_17.side(int(joint))]
         if firm[joint]:
-            canvas.disc(image, points[joint], 1.35 * width + 1, _RIM)
-            canvas.disc(image, points[joint], 1.35 * width, mix(colour, (255, 255, 255), 0.45))
+            canvas.disc(image, points[joint], dot + 1, _RIM)
+            canvas.disc(image, points[joint], dot, mix(colour, (255, 255, 255), 0.45))
         else:
             canvas.ring(image, points[joint], 1.4 * width, mix(colour, _RIM, 0.2), max(1.0, 0.5 * width))
 

@@ -23,14 +23,17 @@ __all__ = ["SkeletonScene"]
 
 _GLOW: Colour = (70, 82, 110)
 _DEEP: Colour = (12, 15, 22)
+_SHADOW: Colour = (4, 6, 10)
 _MUTED: Colour = (150, 163, 187)
 _FADE_LEVELS = 8
 _HALF_GRID = 11
-#: What the grid adds to the backdrop for a line of each strength, RGB.
-_GRID_LIGHT = (np.arange(256)[None, :, None] / 255 * np.array([52, 64, 88])).astype(np.uint8)
+#: What the brightest line of the grid adds to the backdrop.
+_GRID_LIGHT: Colour = (52, 64, 88)
 _TRAIL_S = 1.6
 #: A pelvis so far outside the central 98 % of all is a mistake rather than a place, metres.
 _STRAY_M = 3.0
+#: Shadows of people who stray to the viewpoint are not widened further, pixels.
+_MAX_BLUR = 40.0
 #: Radius of the ring on the floor, and from the middle of the head up to its label, metres.
 _RING_M, _LABEL_M = 0.32, HEAD_RADIUS_M + 0.06
 _FLOOR = np.array([1.0, 0.0, 1.0])
@@ -72,7 +75,8 @@ class SkeletonScene:
             self._draw_note(image, "nobody found")
             return image
         figures = self.figures(frame_index)
-        self._draw_shadows(image, figures, view)
+        for figure in figures:
+            self._draw_shadow(image, figure, view)
         for track in self._tracks:
             self._draw_trail(image, track, frame_index, view)
         for figure in figures:
@@ -116,42 +120,40 @@ class SkeletonScene:
         pixels, _ = view.project(corners)
         shown = np.isfinite(pixels).all(axis=(1, 2)) & (distance < 1)
         level = np.floor(np.clip(1 - distance, 0, 1) ** 1.2 * _FADE_LEVELS)
-        light = np.zeros(image.shape[:2], dtype=np.uint8)
+        light = np.zeros_like(image)
         for step in range(_FADE_LEVELS):
-            canvas.polylines(
-                light, pixels[shown & (level == step)], round(255 * (step + 1) / _FADE_LEVELS), self._unit()
-            )
-        top, rows = cv2.boundingRect(light)[1::2]
-        band = image[top : top + rows]
-        cv2.add(band, cv2.LUT(cv2.merge([light[top : top + rows]] * 3), _GRID_LIGHT), dst=band)
+            colour = mix((0, 0, 0), _GRID_LIGHT, (step + 1) / _FADE_LEVELS)
+            canvas.polylines(light, pixels[shown & (level == step)], colour, self._unit())
+        # Nothing lies above the highest line.
+        highest = float(np.min(pixels[shown, :, 1], initial=image.shape[0]))
+        top = min(max(int(highest) - 2, 0), image.shape[0] - 1)
+        cv2.add(image[top:], light[top:], dst=image[top:])
 
-    def _draw_shadows(self, image: Image, figures: Sequence[Figure], view: View) -> None:
-        """Soft shadows straight below the limbs, weaker the higher the limb is."""
-        scale = 0.5
-        mask = np.zeros((math.ceil(image.shape[0] * scale), math.ceil(image.shape[1] * scale)), dtype=np.uint8)
+    def _draw_shadow(self, image: Image, figure: Figure, view: View) -> None:
+        """A soft shadow straight below the limbs, weaker the higher the limb is; drawn at half size."""
+        pixels, depth = view.project(figure.joints_m * _FLOOR)
+        height = np.maximum(figure.joints_m[:, 1], 0.0)
         pieces = []
-        for figure in figures:
-            pixels, depth = view.project(figure.joints_m * _FLOOR)
-            for a, b in H36M_17.edges:
-                height = max(float(figure.joints_m[[a, b], 1].mean()), 0.0)
-                if np.isfinite(depth[[a, b]]).all() and math.isfinite(height):
-                    strength = round(215 * math.exp(-height / 0.9))
-                    width = 0.06 * view.focal_px / float(depth[a]) * scale
-                    pieces.append((strength, canvas.Capsule(pixels[a] * scale, pixels[b] * scale, width, width)))
-        for strength, shape in sorted(pieces, key=lambda piece: piece[0]):
-            shape.fill(mask, strength)
-        if not mask.any():
+        for a, b in H36M_17.edges:
+            if np.isfinite(depth[[a, b]]).all():
+                strength = round(215 * math.exp(-float(height[a] + height[b]) / 2 / 0.9))
+                width = min(0.06 * view.focal_px / float(depth[a]), _MAX_BLUR)
+                pieces.append((strength, pixels[[a, b]] / 2, width))
+        if not pieces:
             return
-        x, y, width, height = cv2.boundingRect(mask)
-        spread = 0.045 * view.focal_px / view.distance_m * scale
-        pad = math.ceil(3 * spread) + 2
-        top, left = max(y - pad, 0), max(x - pad, 0)
-        mask = mask[top : y + height + pad, left : x + width + pad]
-        soft = cv2.GaussianBlur(mask, (0, 0), max(spread, 0.6))
-        full = cv2.resize(
-            soft, (round(soft.shape[1] / scale), round(soft.shape[0] / scale)), interpolation=cv2.INTER_LINEAR
-        )
-        canvas.blend_mask(image, np.asarray(full, dtype=np.uint8), round(left / scale), round(top / scale), (4, 6, 10))
+        ends = np.concatenate([ends for _, ends, _ in pieces])
+        spread = min(max(0.6, 0.0225 * view.focal_px / float(np.nanmean(depth))), _MAX_BLUR)
+        pad = math.ceil(3 * spread + max(width for _, _, width in pieces) / 2) + 1
+        # Only the part of the floor that the picture shows.
+        bounds = np.array(self.size) / 2
+        low = np.floor(np.clip(ends.min(axis=0), 0, bounds)).astype(int) - pad
+        high = np.ceil(np.clip(ends.max(axis=0), 0, bounds)).astype(int) + pad
+        mask = np.zeros((high[1] - low[1], high[0] - low[0]), dtype=np.uint8)
+        for strength, line, width in sorted(pieces, key=lambda piece: piece[0]):
+            canvas.polylines(mask, [line - low], strength, width)
+        soft = cv2.GaussianBlur(mask, (0, 0), spread)
+        full = cv2.resize(soft, None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR)
+        canvas.blend_mask(image, np.asarray(full, dtype=np.uint8), 2 * int(low[0]), 2 * int(low[1]), _SHADOW)
 
     def _draw_trail(self, image: Image, track: Track3D, frame_index: int, view: View) -> None:
         """The way of the pelvis over the floor during the last moments."""
@@ -193,7 +195,7 @@ class SkeletonScene:
     def _draw_note(self, image: Image, text: str) -> None:
         size = max(12, round(min(self.size) / 26))
         width, height = canvas.text_size(text, size)
-        canvas.write_text(image, text, (self.size[0] - width) / 2, (self.size[1] - height) / 2, size, _MUTED)
+        canvas.write_text(image, text, (self.size[0] - width) / 2, 0.2 * self.size[1] - height / 2, size, _MUTED)
 
 
 def _to_be_seen(tracks: Sequence[Track3D], world: WorldFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -233,11 +235,9 @@ def _backdrop(size: tuple[int, int]) -> Image:
 
 
 def _floor_grid(half: int) -> NDArray[np.float64]:
-    """Half-cell segments ``[S, 2, 2]`` of a square grid with ``2 half`` cells a side, x and z in cells."""
-    along = np.arange(-half, half + 0.5, 0.5)
-    across = np.arange(-half, half + 1)
-    start, line = (grid.ravel() for grid in np.meshgrid(along[:-1], across))
-    one = np.stack([np.stack([start, line], axis=1), np.stack([start + 0.5, line], axis=1)], axis=1)
+    """The edges ``[S, 2, 2]`` of the cells of a square grid with ``2 half`` cells a side, x and z in cells."""
+    start, line = (grid.ravel() for grid in np.meshgrid(np.arange(-half, half), np.arange(-half, half + 1)))
+    one = np.stack([np.stack([start, line], axis=1), np.stack([start + 1, line], axis=1)], axis=1).astype(np.float64)
     return np.concatenate([one, one[..., ::-1]])
 
 

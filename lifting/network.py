@@ -65,10 +65,21 @@ class ScoreNetwork(nn.Module):
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
         """Noise in ``x`` ``[B, J, 3]`` at diffusion times ``t`` ``[B]``, same shape as x."""
-        embedding = self.time_embedding(t)
+        return self.forward_grouped(x, t)
+
+    def forward_grouped(self, x: Tensor, times: Tensor) -> Tensor:
+        """Noise in ``x`` ``[B, J, 3]`` where ``B / G`` neighbours share each of the times ``[G]``, same shape as x.
+
+        The five time layers are evaluated G times in place of B.
+        """
+        embedding = self.time_embedding(times)
+        shared = len(x) // len(times)
 
         def stage(h: Tensor, dense: nn.Linear, time: nn.Linear, norm: nn.GroupNorm) -> Tensor:
-            return F.silu(norm(dense(h) + time(embedding)))
+            bias = time(embedding)
+            if shared > 1:
+                bias = bias.repeat_interleave(shared, dim=0)
+            return F.silu(norm(dense(h) + bias))
 
         pre, b1_1, b1_2, b2_1, b2_2 = self.stages()
         h = stage(x.flatten(1), *pre)

@@ -80,6 +80,7 @@ def run_video(
         seconds[stage] = now - clock
         clock = now
 
+    from detectors.tracking import track_people
     from pipeline.detection import detect_people, load_detector, stored_people
     from pipeline.lift_stage import lift_tracks, load_lifter
 

@@ -12,6 +12,7 @@ __all__ = ["COMMANDS", "cli", "main"]
 #: name -> one line for the help; the module has the same name and an attribute ``command``.
 COMMANDS = {
     "video": "3D people from videos (the default: `zedo-video INPUT...` means `zedo-video video INPUT...`).",
+    "train": "Train a prior or compute starting poses.",
 }
 
 

@@ -1,0 +1,198 @@
+"""Denoising score matching for the prior (ZeDO, section 3.1): a loop that resumes exactly where it was killed."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lifting.network import ScoreNetwork
+from lifting.sde import log_mean, marginal_std
+from lifting.training.augment import Augmentation, draw_poses
+from lifting.training.skeleton import BodyParts, take_apart
+
+__all__ = ["TrainSettings", "TrainState", "denoising_loss", "sampling_weights", "train", "validation_losses"]
+
+_VALIDATION_TIMES = (0.01, 0.03, 0.06, 0.1, 0.15, 0.2)
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """Settings of a training run; a checkpoint resumes only with the same ones.
+
+    Attributes:
+        steps: optimiser steps in all.
+        batch: poses per step.
+        learning_rate, weight_decay: of AdamW; the rate warms up and falls as a cosine.
+        warm_up: steps of the linear warm-up.
+        ema: decay of the averaged weights.
+        t_low, t_high: range of diffusion times; inference never leaves it.
+        poses_per_time: neighbours in the batch that share a time, which saves time layers.
+        clip: bound on the norm of the gradient.
+        tilted: weight of poses whose trunk is far from upright, which are rare in the data.
+        hidden, embed: width of the network.
+        seed: of everything random.
+        augmentation: see there.
+    """
+
+    steps: int = 12_000
+    batch: int = 2048
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.01
+    warm_up: int = 500
+    ema: float = 0.999
+    t_low: float = 0.01
+    t_high: float = 0.2
+    poses_per_time: int = 8
+    clip: float = 1.0
+    tilted: float = 3.0
+    hidden: int = 1024
+    embed: int = 512
+    seed: int = 0
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+
+@dataclass
+class TrainState:
+    """What a checkpoint holds. Randomness is a function of seed and step, so no random state needs to be kept."""
+
+    network: ScoreNetwork
+    averaged: ScoreNetwork
+    optimiser: torch.optim.Optimizer
+    step: int = 0
+
+    @classmethod
+    def new(cls, settings: TrainSettings, device: torch.device) -> TrainState:
+        """Freshly initialised weights."""
+        torch.manual_seed(settings.seed)
+        network = ScoreNetwork(hidden=settings.hidden, embed=settings.embed).to(device)
+        averaged = ScoreNetwork(hidden=settings.hidden, embed=settings.embed).to(device).requires_grad_(False)
+        averaged.load_state_dict(network.state_dict())
+        optimiser = torch.optim.AdamW(
+            network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+        )
+        return cls(network, averaged, optimiser)
+
+    def save(self, path: Path, settings: TrainSettings) -> None:
+        """Write a checkpoint; the old one stays until the new one is complete."""
+        record = {
+            "model_state_dict": self.network.state_dict(),
+            "averaged": self.averaged.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "step": self.step,
+            "settings": asdict(settings),
+        }
+        partial = path.with_name(path.name + ".part")
+        torch.save(record, partial)
+        os.replace(partial, path)
+
+    @classmethod
+    def load(cls, path: Path, settings: TrainSettings, device: torch.device) -> TrainState:
+        """Read a checkpoint of the same settings. Raises ValueError if they differ."""
+        record = torch.load(path, map_location=device, weights_only=True)
+        if record["settings"] != asdict(settings):
+            changed = [name for name, value in asdict(settings).items() if record["settings"].get(name) != value]
+            raise ValueError(f"{path} was trained with another {', '.join(changed)}; use another folder or the same settings")
+        state = cls.new(settings, device)
+        state.network.load_state_dict(record["model_state_dict"])
+        state.averaged.load_state_dict(record["averaged"])
+        state.optimiser.load_state_dict(record["optimiser"])
+        state.step = record["step"]
+        return state
+
+
+def denoising_loss(network: ScoreNetwork, poses: Tensor, times: Tensor, noise: Tensor) -> Tensor:
+    """Mean squared error of the predicted noise, ``[B]``.
+
+    Args:
+        poses: ``[B, J, 3]`` clean.
+        times: ``[G]`` diffusion times, shared by B / G neighbours each.
+        noise: ``[B, J, 3]`` standard normal.
+    """
+    t = times.repeat_interleave(len(poses) // len(times))[:, None, None]
+    noisy = log_mean(t).exp() * poses + marginal_std(t) * noise
+    return (network.forward_grouped(noisy, times) - noise).square().mean(dim=(1, 2))
+
+
+def sampling_weights(poses: NDArray[np.floating], tilted: float) -> Tensor:
+    """``[N]`` weight of each pose: 1 if the trunk is upright, rising to ``tilted`` from 20 to 60 degrees."""
+    trunk = poses[:, 8] - poses[:, 0]
+    tilt = np.degrees(np.arccos(np.clip(trunk[:, 1] / np.linalg.norm(trunk, axis=1), -1, 1)))
+    return torch.from_numpy(1.0 + (tilted - 1.0) * np.clip((tilt - 20) / 40, 0, 1)).float()
+
+
+@torch.no_grad()
+def validation_losses(network: ScoreNetwork, poses: Tensor, seed: int = 0) -> dict[float, float]:
+    """Loss per noise level on fixed poses ``[N, 17, 3]`` (camera axes) with fixed noise: diffusion time -> loss."""
+    generator = torch.Generator().manual_seed(seed)
+    noise = torch.randn(poses.shape, generator=generator).to(poses.device)
+    losses = {}
+    for time in _VALIDATION_TIMES:
+        times = torch.tensor([time], device=poses.device)
+        losses[time] = float(denoising_loss(network, poses, times, noise).mean())
+    return losses
+
+
+def train(
+    state: TrainState,
+    poses: NDArray[np.floating],
+    settings: TrainSettings,
+    device: torch.device,
+    on_step: Callable[[int, float], None],
+) -> Iterator[int]:
+    """Run from the state's step to the last one, yielding the number of steps done after each.
+
+    Args:
+        state: changed in place.
+        poses: ``[N, 17, 3]`` metres, y up.
+        settings: see there.
+        device: where to train.
+        on_step: called with the step and its loss.
+    """
+    parts: BodyParts = take_apart(torch.from_numpy(np.asarray(poses, np.float32)))
+    weights = sampling_weights(poses, settings.tilted)
+    groups = settings.batch // settings.poses_per_time
+    while state.step < settings.steps:
+        generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + state.step)
+        batch = draw_poses(parts, weights, settings.batch, settings.augmentation, generator).to(device)
+        # Stratified: every batch sees the whole range of noise, which quietens the loss.
+        strata = (torch.arange(groups) + torch.rand(groups, generator=generator)) / groups
+        times = (settings.t_low + (settings.t_high - settings.t_low) * strata).to(device)
+        noise = torch.randn(batch.shape, generator=generator).to(device)
+        for group in state.optimiser.param_groups:
+            group["lr"] = settings.learning_rate * rate(state.step, settings)
+        with torch.autocast(device.type, torch.bfloat16):
+            loss = denoising_loss(state.network, batch, times, noise).mean()
+        state.optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(state.network.parameters(), settings.clip)
+        state.optimiser.step()
+        state.step += 1
+        # A young average must not remember the random start.
+        decay = min(settings.ema, (1 + state.step) / (10 + state.step))
+        with torch.no_grad():
+            averaged, present = list(state.averaged.parameters()), list(state.network.parameters())
+            torch._foreach_lerp_(averaged, present, 1 - decay)
+        on_step(state.step, float(loss.detach()))
+        yield state.step
+
+
+def rate(step: int, settings: TrainSettings) -> float:
+    """Share of the learning rate at a step: linear warm-up, then a cosine to 1 % of it."""
+    if step < settings.warm_up:
+        return (step + 1) / settings.warm_up
+    progress = (step - settings.warm_up) / max(1, settings.steps - settings.warm_up)
+    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+
+
+def describe(settings: TrainSettings, poses: int, minutes: float) -> dict[str, Any]:
+    """Record for the file of the prior."""
+    return {"settings": asdict(settings), "poses": poses, "minutes": round(minutes, 1)}

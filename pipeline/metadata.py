@@ -76,7 +76,7 @@ def build_metadata(
         settings: every effective setting of lifting and smoothing by name, defaults included; values may be anything
             that ``jsonable`` takes.
         video: the input, of which the file name, not its folder, is recorded.
-        warnings: sentences that the user was told, such as that the input is cut off.
+        warnings: sentences that the user was told, such as that the input is cut off; without its folder here, too.
     """
     record = {
         "schema_version": SCHEMA_VERSION,
@@ -88,7 +88,7 @@ def build_metadata(
         "seed": seed,
         "settings": settings,
         "video": None if video is None else _video_record(video),
-        "warnings": list(warnings),
+        "warnings": [text if video is None else text.replace(str(video.path), video.path.name) for text in warnings],
         "axes": _AXES,
         "units": {name: column.unit for name, column in ROW_FIELDS.items() if column.unit},
         "joint_layout": H36M_17.name,

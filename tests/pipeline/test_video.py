@@ -427,6 +427,22 @@ def test_longer_sound_does_not_make_a_file_cut_off(tmp_path: Path, extension: st
     assert probe(path).duration_s == pytest.approx(1, abs=0.05)
 
 
+def test_long_last_frame_does_not_make_a_file_cut_off(tmp_path: Path) -> None:
+    path = tmp_path / "slides.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for number, length in enumerate((1, 1, 100)):
+            frame = av.VideoFrame.from_ndarray(picture())
+            frame.pts, frame.time_base = number, Fraction(1, 25)
+            for packet in stream.encode(frame):
+                packet.duration = length
+                container.mux(packet)
+    warnings: list[str] = []
+    assert len(list(read_frames(path, on_warning=warnings.append))) == 3
+    assert warnings == []
+
+
 def test_changing_picture_size_is_scaled_to_the_first(tmp_path: Path) -> None:
     small = write_video(tmp_path / "small.ts", range(0, 2000, 40), codec="mpeg2video")
     large = write_video(tmp_path / "large.ts", range(0, 2000, 40), codec="mpeg2video", size=(128, 96))

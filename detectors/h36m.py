@@ -13,8 +13,8 @@ __all__ = ["to_h36m17"]
 # Other names under which layouts report these joints (Halpe-26: neck, hip, head).
 _ALIASES = {"pelvis": ("hip", "root"), "thorax": ("neck",), "head_top": ("head",)}
 
-# Where derived joints lie, fitted on motion capture in Human3.6M order (40,723 CMU and HDM05 poses): lengths in units of
-# the trunk, middle of the hips to middle of the shoulders (51 cm). Residuals are medians in 3D.
+# Where derived joints lie, fitted on motion capture in Human3.6M order (40,723 CMU and HDM05 poses): lengths in units
+# of the trunk, middle of the hips to middle of the shoulders (51 cm). Residuals are medians in 3D.
 _THORAX_ABOVE_SHOULDERS = 0.061  # along the trunk; 2.5 cm (4.1 cm with the middle of the shoulders itself)
 _SPINE_ALONG_TRUNK = 0.497  # 3.0 cm
 # A face keypoint is not what the 17 joints call nose and head top: the motion capture has them 0.222 and 0.385 trunks
@@ -69,7 +69,7 @@ def _derive(have: dict[str, _Joint], layout: str) -> None:
         raise ValueError(f"layout {layout} has no {', '.join(lacking)}; without a trunk no pose can be lifted")
     hips, shoulders = _middle(have, trunk[:2]), _middle(have, trunk[2:])
     face_nose = have.pop("nose", None)
-    ears = [name for name in ("left_ear", "right_ear") if name in have]
+    ears: list[str] = [name for name in ("left_ear", "right_ear") if name in have]
     have.setdefault("pelvis", _scaled(hips, "pelvis"))
     have.setdefault("thorax", _on_line(hips, shoulders, 1.0 + _THORAX_ABOVE_SHOULDERS, "thorax"))
     have.setdefault("spine", _on_line(hips, shoulders, _SPINE_ALONG_TRUNK, "spine"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from detectors.layouts import LAYOUTS
 from detectors.merging import box_iou
 
-__all__ = ["Detections", "credible", "repair_swaps", "stitch"]
+__all__ = ["Detections", "credible", "repair_swaps", "stitch", "without_doubtful"]
 
 _WINDOW_S = 0.4  # motion and size at the end of a piece are measured over this time
 _TORSO = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
@@ -124,6 +124,22 @@ def credible(detections: Detections, rows: Rows, least_time_s: float, least_scor
     return bool(lasts or detections.score[rows].mean() >= least_score)
 
 
+def without_doubtful(detections: Detections, rows: Rows, least_score: float, longest_s: float) -> Rows:
+    """Rows of a track without those scored below ``least_score`` that no better ones enclose within ``longest_s``.
+
+    A detector may follow a person through dazzled or blurred frames; what it follows when the person has left is not
+    a person.
+    """
+    sure = rows[detections.score[rows] >= least_score]
+    if not len(sure):
+        return sure
+    times = detections.time_s[sure]
+    after = np.searchsorted(detections.frame_index[sure], detections.frame_index[rows])
+    inside = (after > 0) & (after < len(sure))
+    bridged = times[np.minimum(after, len(sure) - 1)] - times[np.maximum(after - 1, 0)] <= longest_s
+    return rows[(detections.score[rows] >= least_score) | (inside & bridged)]
+
+
 def _end(detections: Detections, rows: Rows, *, first: bool) -> _End:
     times = detections.time_s[rows]
     near = rows[times <= times[0] + _WINDOW_S] if first else rows[times >= times[-1] - _WINDOW_S]
@@ -158,15 +174,14 @@ def _meetings(detections: Detections, a: Rows, b: Rows, longest_s: float) -> lis
     """``(first frame of the meeting, first frame after it)`` for two tracks, in order."""
     frames = detections.frame_index
     of_b = {int(frames[row]): row for row in b}
-    apart, close = [], []
+    apart = []
     for row in a:
         other = of_b.get(int(frames[row]))
-        if other is not None:
-            overlap = box_iou(detections.boxes[row], detections.boxes[other])
-            (close if overlap > 0.1 else apart).append(row)
+        if other is not None and box_iou(detections.boxes[row], detections.boxes[other]) <= 0.1:
+            apart.append(row)
     present = np.union1d(frames[a], frames[b])
     meetings = []
-    for before, after in zip(apart[:-1], apart[1:], strict=True):
+    for before, after in pairwise(apart):
         inside = np.count_nonzero((present > frames[before]) & (present < frames[after]))
         if inside and detections.time_s[after] - detections.time_s[before] <= longest_s:
             meetings.append((int(frames[before]) + 1, int(frames[after])))

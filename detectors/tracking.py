@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from detectors.layouts import LAYOUTS
 from detectors.people import Person2D, PersonTrack2D
-from detectors.stitching import Detections, credible, repair_swaps, stitch
+from detectors.stitching import Detections, credible, repair_swaps, stitch, without_doubtful
 
 __all__ = ["track_people"]
 
@@ -21,6 +21,7 @@ def track_people(
     longest_gap_s: float = 1.5,
     least_time_s: float = 0.3,
     least_score: float = 0.5,
+    doubtful_score: float = 0.25,
 ) -> list[PersonTrack2D]:
     """Identities over the stored detections of a whole video.
 
@@ -32,6 +33,7 @@ def track_people(
         frames: ``(frame_index, time_s, people)``, index increasing, time in seconds not decreasing; frames without
             people may be given or left out.
         longest_gap_s: a person who is back within this time, at a plausible place, keeps the id.
+        doubtful_score: detections scored lower count only between better ones of the same person.
         least_time_s, least_score: a track that is both shorter and scored lower was never a person and is dropped.
     Returns:
         Tracks with ids from 1 in order of first appearance.
@@ -40,7 +42,8 @@ def track_people(
     """
     detections, pieces = _link(frames)
     tracks = repair_swaps(detections, stitch(detections, pieces, longest_gap_s))
-    people = [rows for rows in tracks if credible(detections, rows, least_time_s, least_score)]
+    tracks = [without_doubtful(detections, rows, doubtful_score, longest_gap_s) for rows in tracks]
+    people = [rows for rows in tracks if len(rows) and credible(detections, rows, least_time_s, least_score)]
     return [_track(detections, rows, number) for number, rows in enumerate(sorted(people, key=lambda r: r[0]), start=1)]
 
 
@@ -64,7 +67,7 @@ def _link(frames: Iterable[tuple[int, float, Sequence[Person2D]]]) -> tuple[Dete
         for person in people:
             layout = layout or person.layout
             if person.layout != layout:
-                raise ValueError(f"people in layouts {layout} and {person.layout} cannot be one video; use one detector")
+                raise ValueError(f"people in layouts {layout} and {person.layout} cannot be mixed; use one detector")
             frame_index.append(index)
             time_s.append(time)
             values.extend(np.concatenate([person.keypoints_px.ravel(), person.confidence, person.box]).tolist())

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+
+import numpy as np
 
 from assets.integrity import AssetError
 from detectors.base import PoseDetector
@@ -17,7 +19,7 @@ from pipeline.workspace import FramePeople, Workspace, pack_people, unpack_peopl
 
 __all__ = ["detect_people", "load_detector", "stored_people"]
 
-_STAGE = "people"
+_PEOPLE, _WARNINGS = "people", "warnings"
 _CHUNK = 64  # frames; what a killed run loses at most
 
 
@@ -37,39 +39,44 @@ def detect_people(
     start_s: float | None,
     end_s: float | None,
     on_progress: Advance,
-    on_warning: Callable[[str], None],
-) -> None:
+) -> list[str]:
     """Detect in all frames that the workspace does not hold yet.
 
     Memory does not depend on the length of the video: a chunk is written every 64 frames.
+
+    Returns:
+        What the user should know about the input, for example that it is cut off.
     """
-    if workspace.is_complete(_STAGE):
-        return
-    previous: tuple[FramePeople, ...] = ()
-    for arrays in workspace.chunks(_STAGE):
-        previous = tuple(unpack_people(arrays))[-1:]
-    done = workspace.count(_STAGE) * _CHUNK
-    last_index = previous[0].frame_index if previous else -1
-    people = previous[0].people if previous else ()
+    if workspace.is_complete(_PEOPLE):
+        return [str(text) for arrays in workspace.chunks(_WARNINGS) for text in arrays["text"]]
+    last: FramePeople | None = None
+    for arrays in workspace.chunks(_PEOPLE):
+        last = unpack_people(arrays)[-1]
+    people = last.people if last else ()
+    done = workspace.count(_PEOPLE) * _CHUNK
+    warnings: list[str] = []
     pending: list[FramePeople] = []
-    frames = read_frames(source, start_s=start_s, stop_s=end_s, on_warning=on_warning)
+    frames = read_frames(source, start_s=last.time_s if last else start_s, stop_s=end_s, on_warning=warnings.append)
     with closing(prefetch(frames)) as stream:
         for frame in stream:
-            if frame.index <= last_index:
+            if last is not None and frame.index <= last.frame_index:
                 continue
             people = tuple(detector.detect(frame.image, people, frame.index))
             pending.append(FramePeople(frame.index, frame.time_s, people))
             done += 1
             on_progress(done)
             if len(pending) == _CHUNK:
-                workspace.append(_STAGE, workspace.count(_STAGE), pack_people(pending, detector.layout))
+                workspace.append(_PEOPLE, workspace.count(_PEOPLE), pack_people(pending, detector.layout))
                 pending = []
     if pending:
-        workspace.append(_STAGE, workspace.count(_STAGE), pack_people(pending, detector.layout))
-    workspace.complete(_STAGE)
+        workspace.append(_PEOPLE, workspace.count(_PEOPLE), pack_people(pending, detector.layout))
+    workspace.discard(_WARNINGS)
+    workspace.append(_WARNINGS, 0, {"text": np.array(warnings, dtype=np.str_)})
+    workspace.complete(_PEOPLE)
+    return warnings
 
 
 def stored_people(workspace: Workspace) -> Iterator[FramePeople]:
     """Every frame that was looked at, in order, one chunk in memory at a time."""
-    for arrays in workspace.chunks(_STAGE):
+    for arrays in workspace.chunks(_PEOPLE):
         yield from unpack_people(arrays)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 from detectors.people import PersonTrack2D
@@ -88,34 +89,23 @@ def run_video(
     lifter, prior = load_lifter(settings)
     detector = load_detector(settings.detector)
     record = detector.describe()
-    workspace = Workspace.beside(
-        outputs[0], fingerprint(source, {"detector": record, "start": settings.start, "end": settings.end})
-    )
+    # Chunks of another version may have been made differently.
+    made_by = {"version": version("zedo-video"), "detector": record, "start": settings.start, "end": settings.end}
+    workspace = Workspace.beside(outputs[0], fingerprint(source, made_by))
     if not resume:
         workspace.discard("people")
-    warnings: list[str] = []
-
-    def warn(text: str) -> None:
-        warnings.append(text)
-        reporter.warn(text)
-
     lap("load")
-    expected = expected_frames(video, settings)
-    with reporter.stage("detect", expected) as advance:
-        detect_people(
-            source,
-            detector,
-            workspace,
-            start_s=settings.start,
-            end_s=settings.end,
-            on_progress=advance,
-            on_warning=warn,
+    with reporter.stage("detect", expected_frames(video, settings)) as advance:
+        warnings = detect_people(
+            source, detector, workspace, start_s=settings.start, end_s=settings.end, on_progress=advance
         )
     frames = [(frame.frame_index, frame.time_s, frame.people) for frame in stored_people(workspace)]
     tracks = choose_people(track_people(frames), settings)
     lap("detect")
     if not tracks:
-        warn(f"nobody was found in {source}; the result is empty")
+        warnings.append(f"nobody was found in {source}; the result is empty")
+    for text in warnings:
+        reporter.warn(text)
     with reporter.stage("lift", sum(map(len, tracks))) as advance:
         lifted = lift_tracks(lifter, tracks, camera, advance)
     lap("lift")

@@ -101,7 +101,7 @@ def train_prior(
             now = time.monotonic()
             if step % _REPORT_EVERY == 0 or step == settings.steps:
                 judge(float(np.mean(recent)))
-                recent = []
+                recent.clear()
             if now - saved > _SAVE_EVERY_S or step == settings.steps:
                 state.save(checkpoint, settings)
                 saved = now

@@ -179,7 +179,8 @@ def train(
         # A young average must not remember the random start.
         decay = min(settings.ema, (1 + state.step) / (10 + state.step))
         with torch.no_grad():
-            averaged, present = list(state.averaged.parameters()), list(state.network.parameters())
+            averaged: list[Tensor] = list(state.averaged.parameters())
+            present: list[Tensor] = list(state.network.parameters())
             torch._foreach_lerp_(averaged, present, 1 - decay)
         on_step(state.step, float(loss.detach()))
         yield state.step

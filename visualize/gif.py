@@ -134,8 +134,8 @@ class GifWriter(FrameWriter):
 
         graph = Graph()
         source = self._buffer(graph, *self._size)
-        # stats_mode=diff counts the pixels that change, so that the people and not the wallpaper get the colours.
-        generate = graph.add("palettegen", "stats_mode=diff:reserve_transparent=1")
+        # Not stats_mode=diff: it counts a pixel when it changes again, so that what is new at the end gets no colours.
+        generate = graph.add("palettegen", "stats_mode=full:reserve_transparent=1")
         sink = graph.add("buffersink")
         source.link_to(generate)
         generate.link_to(sink)

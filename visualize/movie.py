@@ -91,12 +91,13 @@ class Mp4Writer(_MovieWriter):
     container_format = "mp4"
     container_options: ClassVar[dict[str, str]] = {"movflags": "+faststart"}
     clock = 90_000
+    # No B-frames: with them the container states a wrong length for uneven times, and encoding takes longer. Without
+    # sub-pixel refinement x264 is a third faster, and no worse at the same size on these flat pictures.
     encoders: ClassVar[dict[str, dict[str, str]]] = {
-        # Without sub-pixel refinement: a third faster, and no worse at the same size on these flat pictures.
-        "libx264": {"crf": "22", "preset": "veryfast", "x264-params": "subme=1"},
+        "libx264": {"crf": "22", "preset": "veryfast", "x264-params": "subme=1", "bf": "0"},
         "libopenh264": {"b": "6000000"},
-        "h264_videotoolbox": {"b": "6000000"},
-        "h264_mf": {"b": "6000000"},
+        "h264_videotoolbox": {"b": "6000000", "bf": "0"},
+        "h264_mf": {"b": "6000000", "bf": "0"},
     }
 
 

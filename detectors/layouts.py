@@ -27,6 +27,8 @@ class KeypointLayout:
 
     def index(self, joint: str) -> int:
         """Array index of a joint name. Raises ValueError for a name the layout does not have."""
+        if joint not in self.joints:
+            raise ValueError(f"layout {self.name} has no joint {joint!r}")
         return self.joints.index(joint)
 
     @cached_property

@@ -14,7 +14,9 @@ from detectors.merging import box_iou
 
 __all__ = ["Detections", "credible", "repair_swaps", "stitch", "without_doubtful"]
 
-_WINDOW_S = 0.4  # motion and size at the end of a piece are measured over this time
+# motion and size at the end of a piece are measured over this time, and over this many rows where frames are sparse
+_WINDOW_S = 0.4
+_WINDOW_ROWS = 3
 _TORSO = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
 
 
@@ -70,7 +72,7 @@ def stitch(detections: Detections, pieces: Sequence[Rows], longest_gap_s: float)
     """Join pieces that end with those that begin up to ``longest_gap_s`` later, nearby and of similar size.
 
     Nearby means: measured from the last place or from where constant velocity leads, whichever is closer, within 0.4
-    body sizes plus 1.2 per second of absence. The best matches are joined first; no gap is filled in.
+    body sizes plus 1.2 per second of absence. The nearest in space and time are joined first; no gap is filled in.
     """
     starts = np.array([detections.time_s[rows[0]] for rows in pieces])
     heads = [_end(detections, rows, first=True) for rows in pieces]
@@ -80,9 +82,9 @@ def stitch(detections: Detections, pieces: Sequence[Rows], longest_gap_s: float)
     for before, tail in enumerate(tails):
         low, high = np.searchsorted(starts[order], [tail.time, tail.time + longest_gap_s + 1e-9], side="right")
         for after in order[low:high]:
-            cost = _gap_cost(tail, heads[after])
-            if cost < 1.0:
-                candidates.append((cost, before, int(after)))
+            rank = _gap_rank(tail, heads[after])
+            if rank is not None:
+                candidates.append((rank, before, int(after)))
     following: dict[int, int] = {}
     for _, before, after in sorted(candidates):
         if before not in following and after not in following.values():
@@ -142,7 +144,10 @@ def without_doubtful(detections: Detections, rows: Rows, least_score: float, lon
 
 def _end(detections: Detections, rows: Rows, *, first: bool) -> _End:
     times = detections.time_s[rows]
-    near = rows[times <= times[0] + _WINDOW_S] if first else rows[times >= times[-1] - _WINDOW_S]
+    if first:
+        near = rows[: max(_WINDOW_ROWS, np.count_nonzero(times <= times[0] + _WINDOW_S))]
+    else:
+        near = rows[-max(_WINDOW_ROWS, np.count_nonzero(times >= times[-1] - _WINDOW_S)) :]
     time, centres = detections.time_s[near], detections.centres(near)
     at = 0 if first else -1
     velocity = np.zeros(2)
@@ -151,14 +156,15 @@ def _end(detections: Detections, rows: Rows, *, first: bool) -> _End:
     return _End(float(time[at]), centres[at], velocity, float(np.median(detections.sizes(near))))
 
 
-def _gap_cost(tail: _End, head: _End) -> float:
-    """Below 1: may be the same person. Half of it is distance, half of it size."""
+def _gap_rank(tail: _End, head: _End) -> float | None:
+    """How far two ends are from each other, in body sizes and half seconds; None if they cannot be the same person."""
     gap = head.time - tail.time
     size = (tail.size + head.size) / 2
     # people do not keep their speed for long, so the prediction stops after half a second
     predicted = tail.place + tail.velocity * min(gap, 0.5)
-    distance = min(np.linalg.norm(head.place - tail.place), np.linalg.norm(head.place - predicted)) / size
-    return float(distance / (0.4 + 1.2 * gap) + 0.5 * abs(np.log(head.size / tail.size)) / np.log(2.0))
+    distance = float(min(np.linalg.norm(head.place - tail.place), np.linalg.norm(head.place - predicted))) / size
+    growth = 0.5 * abs(float(np.log2(head.size / tail.size)))
+    return distance + growth + 0.5 * gap if distance / (0.4 + 1.2 * gap) + growth < 1.0 else None
 
 
 def _change(before: _End, after: _End) -> float:

@@ -1,0 +1,272 @@
+"""The command line as a user meets it: in a process of its own, judged by exit code, messages and files."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline.results import load_result
+from tests.pipeline.conftest import write_frames
+
+
+def run(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from pipeline.commands import main; main()", *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300, check=False)
+
+
+def leftovers(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def refused(result: subprocess.CompletedProcess[str], *words: str, code: int = 2) -> None:
+    """One sentence on standard error that holds the words, the exit code, no traceback."""
+    assert result.returncode == code, result.stderr
+    assert "Traceback" not in result.stderr
+    message = [line for line in result.stderr.splitlines() if line.startswith("zedo-video: ")]
+    assert len(message) == 1, result.stderr
+    for word in words:
+        assert word in message[0]
+
+
+def test_one_run_writes_every_format(short_clip: Path, tmp_path: Path) -> None:
+    outputs = [tmp_path / f"r.{kind}" for kind in ("gif", "mp4", "webm", "npz", "json")]
+    done = run(short_clip, *[f"--out={path}" for path in outputs], "--gif-width", 320, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "1 person in 24 frames" in done.stdout
+    assert "movenet" in done.stdout and "prior.safetensors" in done.stdout and "r.npz" in done.stdout
+    for stage in ("detect", "lift", "render"):
+        assert stage in done.stderr
+    assert leftovers(tmp_path) == sorted(path.name for path in outputs)
+
+    result = load_result(outputs[3])
+    assert [track.track_id for track in result.tracks] == [1]
+    assert len(result.tracks[0]) == 24
+    assert np.isfinite(result.tracks[0].joints_m).all()
+    assert json.loads(outputs[4].read_text("utf-8"))["metadata"] == result.metadata
+    with Image.open(outputs[0]) as gif:
+        assert gif.width == 320
+        assert gif.info["loop"] == 0
+    for video in outputs[1:3]:
+        with av.open(str(video)) as container:
+            times = [frame.time for frame in container.decode(video=0)]
+        assert len(times) == 24
+        assert np.allclose(np.diff(times), 1 / 30, atol=2e-3)
+
+
+def test_the_result_says_what_made_it(short_clip: Path, tmp_path: Path) -> None:
+    out = tmp_path / "r.npz"
+    assert run(short_clip, "--out", out, "--fov", 40, "--person-height", 1.6, cwd=tmp_path).returncode == 0
+    metadata = load_result(out).metadata
+    assert metadata["camera"] == {"source": "--fov 40", "fov_deg": 40.0}
+    assert metadata["prior"]["sha256"] and metadata["detector"]["name"] == "movenet"
+    assert metadata["settings"]["person_height"] == 1.6
+    assert metadata["video"]["file"] == "short.mp4"
+    assert str(tmp_path) not in json.dumps(metadata)
+
+
+def test_quiet_is_silent(short_clip: Path, tmp_path: Path) -> None:
+    done = run(short_clip, "--out", tmp_path / "r.npz", "--quiet", "--end", 0.3, cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_nobody_is_a_warning_and_a_valid_empty_result(empty_room: Path, tmp_path: Path) -> None:
+    done = run(empty_room, "--out", tmp_path / "r.npz", "--out", tmp_path / "r.gif", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "nobody was found" in done.stderr
+    result = load_result(tmp_path / "r.npz")
+    assert result.tracks == ()
+    assert any("nobody" in text for text in result.metadata["warnings"])
+    with Image.open(tmp_path / "r.gif") as gif:
+        assert gif.n_frames > 0
+
+
+class TestBadInput:
+    def test_missing(self, tmp_path: Path) -> None:
+        refused(run("nothing.mp4", "--out", "r.gif", cwd=tmp_path), "nothing.mp4", "does not exist")
+        assert leftovers(tmp_path) == []
+
+    def test_folder(self, tmp_path: Path) -> None:
+        (tmp_path / "in").mkdir()
+        refused(run("in", "--out", "r.gif", cwd=tmp_path), "is a folder")
+
+    def test_text_named_mp4(self, tmp_path: Path) -> None:
+        (tmp_path / "v.mp4").write_text("this is no video\n" * 50)
+        refused(run("v.mp4", "--out", "r.gif", cwd=tmp_path), "v.mp4", "not a video")
+        assert leftovers(tmp_path) == ["v.mp4"]
+
+    def test_sound_only(self, tmp_path: Path) -> None:
+        with av.open(str(tmp_path / "a.mp4"), "w") as container:
+            stream = container.add_stream("aac", rate=44100, layout="mono")
+            tone = np.sin(np.arange(44100) * 0.06).astype(np.float32)[None]
+            for start in range(0, 44100 - 1024, 1024):
+                frame = av.AudioFrame.from_ndarray(tone[:, start : start + 1024], format="fltp", layout="mono")
+                frame.sample_rate, frame.pts = 44100, start
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+        refused(run("a.mp4", "--out", "r.gif", cwd=tmp_path), "sound")
+
+    def test_no_frames(self, tmp_path: Path) -> None:
+        (tmp_path / "v.mp4").write_bytes(b"")
+        refused(run("v.mp4", "--out", "r.gif", cwd=tmp_path), "empty")
+
+    def test_truncated_video_gives_what_can_be_decoded(self, short_clip: Path, tmp_path: Path) -> None:
+        # Matroska can be read up to where it breaks off; an MP4 without its index cannot.
+        with av.open(str(short_clip)) as container:
+            frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+        whole = write_frames(tmp_path / "v.mkv", frames, fps=10)
+        whole.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+        done = run("v.mkv", "--out", "r.npz", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert "warning" in done.stderr
+        tracks = load_result(tmp_path / "r.npz").tracks
+        assert 0 < len(tracks[0]) < 24
+
+    def test_truncated_mp4(self, short_clip: Path, tmp_path: Path) -> None:
+        data = short_clip.read_bytes()
+        (tmp_path / "v.mp4").write_bytes(data[: len(data) // 3])
+        refused(run("v.mp4", "--out", "r.gif", cwd=tmp_path), "v.mp4")
+
+    def test_outputs(self, short_clip: Path, tmp_path: Path) -> None:
+        refused(run(short_clip, "--out", "r.avi", cwd=tmp_path), ".avi", ".gif")
+        refused(run(short_clip, "--out", "r", cwd=tmp_path), "no extension")
+        (tmp_path / "file").write_text("")
+        refused(run(short_clip, "--out", "file/r.gif", cwd=tmp_path), "cannot be written")
+        (tmp_path / "old.gif").write_text("precious")
+        refused(run(short_clip, "--out", "old.gif", cwd=tmp_path), "exists already", "--overwrite")
+        assert (tmp_path / "old.gif").read_text() == "precious"
+        refused(run(short_clip, "--out", short_clip, "--overwrite", cwd=tmp_path), "is the input")
+        assert leftovers(tmp_path) == ["file", "old.gif"]
+
+    @pytest.mark.parametrize(
+        ("arguments", "words"),
+        [
+            (["--fov", 200], ["--fov", "170"]),
+            (["--fov", 50, "--focal-px", 900], ["--fov", "--focal-px"]),
+            (["--start", 3, "--end", 2], ["--start", "--end"]),
+            (["--start", 99], ["no frame"]),
+            (["--detector", "magic"], ["magic", "movenet"]),
+            (["--prior", "missing.pt"], ["missing.pt"]),
+            (["--camera", "missing.toml"], ["missing.toml"]),
+            (["--config", "missing.toml"], ["missing.toml", "wild"]),
+            (["--person", 7, "--end", 0.4], ["no person 7"]),
+        ],
+    )
+    def test_options(self, short_clip: Path, tmp_path: Path, arguments: list[object], words: list[str]) -> None:
+        refused(run(short_clip, "--out", "r.npz", *arguments, cwd=tmp_path), *words)
+        assert not (tmp_path / "r.npz").exists()
+
+    def test_unusable_prior(self, short_clip: Path, tmp_path: Path) -> None:
+        (tmp_path / "p.safetensors").write_bytes(b"nonsense")
+        refused(run(short_clip, "--out", "r.npz", "--prior", "p.safetensors", cwd=tmp_path), "p.safetensors")
+
+    def test_unknown_option_is_explained(self, tmp_path: Path) -> None:
+        done = run("a.mp4", "--frobnicate", cwd=tmp_path)
+        assert done.returncode == 2
+        assert "--frobnicate" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_bad_file_does_not_stop_the_others(short_clip: Path, tmp_path: Path) -> None:
+    done = run("bad.mp4", short_clip, "--out", "{name}.npz", "--end", 0.3, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "bad.mp4 does not exist" in done.stderr and "1 of 2 inputs failed" in done.stderr
+    assert leftovers(tmp_path) == ["short.npz"]
+
+
+def test_several_inputs_need_names(short_clip: Path, tmp_path: Path) -> None:
+    refused(run(short_clip, short_clip, "--out", "r.npz", cwd=tmp_path), "{name}")
+    refused(run(short_clip, short_clip, "--out", "{name}.npz", cwd=tmp_path), "same name")
+
+
+def test_help_is_instant_and_complete(tmp_path: Path) -> None:
+    heavy = "import sys; from pipeline.commands import cli; cli.main(['--help'], standalone_mode=False); "
+    heavy += "print([m for m in ('torch', 'numpy', 'cv2', 'av', 'rich', 'pydantic', 'scipy') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert "--out" in done.stdout and "train" in done.stdout
+
+
+def test_readme_names_only_options_that_exist() -> None:
+    from pipeline.commands import COMMANDS, cli
+
+    root = Path(__file__).parents[2]
+    known = {"--help", "--version"}
+    context = cli.make_context("zedo-video", ["--help"], resilient_parsing=True)
+    for name in COMMANDS:
+        pending = [cli.get_command(context, name)]
+        while pending:
+            command = pending.pop()
+            assert command is not None
+            known |= {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+            pending += list(getattr(command, "commands", {}).values())
+    for document in [root / "README.md", *sorted((root / "docs").glob("*.md"))]:
+        mentioned = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", document.read_text("utf-8")))
+        assert mentioned <= known, document.name
+
+
+def test_a_killed_run_resumes(short_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pipeline import detection
+    from pipeline.progress import QuietReporter
+    from pipeline.run import run_video
+    from pipeline.settings import load_settings
+
+    monkeypatch.setattr(detection, "_CHUNK", 8)
+    settings, reporter = load_settings(None, {}), QuietReporter()
+    run_video(short_clip, [tmp_path / "whole.npz"], settings, reporter)
+
+    class Killed(BaseException):
+        pass
+
+    load = detection.load_detector
+
+    class Dying:
+        def __init__(self) -> None:
+            self.inner, self.calls = load("auto"), 0
+            self.name, self.layout, self.describe = self.inner.name, self.inner.layout, self.inner.describe
+
+        def detect(self, image: object, previous: object = (), frame_index: int = 0) -> object:
+            self.calls += 1
+            if self.calls > 19:
+                raise Killed
+            return self.inner.detect(image, previous, frame_index)  # type: ignore[arg-type]
+
+    dying = Dying()
+    monkeypatch.setattr(detection, "load_detector", lambda name: dying)
+    with pytest.raises(Killed):
+        run_video(short_clip, [tmp_path / "r.npz"], settings, reporter)
+    assert not (tmp_path / "r.npz").exists()
+
+    # 16 of 24 frames are stored, so 8 calls are enough.
+    dying.calls = 11
+    run_video(short_clip, [tmp_path / "r.npz"], settings, reporter)
+    assert dying.calls == 19
+    assert leftovers(tmp_path) == ["r.npz", "whole.npz"]
+    resumed, whole = load_result(tmp_path / "r.npz"), load_result(tmp_path / "whole.npz")
+    assert np.array_equal(resumed.tracks[0].keypoints_px, whole.tracks[0].keypoints_px)
+    assert np.array_equal(resumed.tracks[0].joints_m, whole.tracks[0].joints_m)
+
+
+def test_interrupt_keeps_the_work(sample: Path, tmp_path: Path) -> None:
+    if os.name == "nt":
+        pytest.skip("no SIGINT for a child process there")
+    import signal
+    import time
+
+    command = [sys.executable, "-c", "from pipeline.commands import main; main()", str(sample), "--out", "r.npz"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as child:
+        deadline = time.monotonic() + 60
+        while not list(tmp_path.glob("r.npz.work/people-*.npz")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        child.send_signal(signal.SIGINT)
+        _, errors = child.communicate(timeout=60)
+    assert child.returncode == 130
+    assert "goes on where it was" in errors and "Traceback" not in errors
+    assert leftovers(tmp_path) == ["r.npz.work"]

@@ -85,6 +85,9 @@ class GifWriter(FrameWriter):
         frame = av.VideoFrame.from_ndarray(image_rgb, format="rgb24").reformat(format="bgr0")
         frame.pts, frame.time_base = tick * 1000 // _TICKS, Fraction(1, 1000)
         self._palette.push(frame)
+        # There is nothing to pull yet, but asking makes the graph work; else it would collect all frames in memory.
+        with suppress(BlockingIOError):
+            self._palette.pull()
         self._spool.mux(self._spool_stream.encode(frame))
 
     def _finish(self) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -273,3 +274,24 @@ def test_a_full_disk_is_told_as_such(tmp_path: Path, kind: str) -> None:
             writer.write(rng.integers(0, 255, (96, 128, 3)).astype(np.uint8), step / 10)
     assert caught.value.errno == errno.ENOSPC
     assert not path.is_symlink()
+
+
+def _resident_mb() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads the memory of the process from Linux")
+@pytest.mark.parametrize("extension", sorted(WRITERS))
+def test_memory_does_not_grow_with_the_length(tmp_path: Path, extension: str) -> None:
+    image = np.zeros((240, 320, 3), dtype=np.uint8)
+    with open_writer(tmp_path / f"out{extension}", gif_fps=50) as writer:
+        for step in range(300):
+            # Encoders look some frames ahead.
+            if step == 80:
+                before = _resident_mb()
+            image[:, step : step + 20] = (step % 200, 90, 200)
+            writer.write(image, step / 50)
+        # Kept raw, the frames would take 50 MB at least.
+        assert _resident_mb() - before < 20
+    assert _resident_mb() - before < 20

@@ -25,6 +25,7 @@ __all__ = ["MoveNetDetector", "MoveNetSettings"]
 _THUNDER = "movenet_thunder_fp16.onnx"
 _MULTIPOSE = "movenet_multipose_fp16.onnx"
 _INPUT = 256  # both networks
+_EDGE = 0.015  # of the crop's side; joints closer to the edge of the picture are not believed
 
 
 @dataclass(frozen=True)
@@ -165,9 +166,11 @@ class MoveNetDetector:
             rows = np.mean([rows, mirrored], axis=0, dtype=np.float32)
         height, width = image.shape[:2]
         keypoints = crop.to_image(rows[:, 1::-1])
-        inside = np.all((keypoints >= 0) & (keypoints < (width, height)), axis=-1)
-        # The network places every joint, also those beyond the picture: these are guesses.
-        confidence = np.where(inside, rows[:, 2], 0.1 * rows[:, 2]).astype(np.float32)
+        # The network places every joint, also those beyond the picture, and cut-off limbs tend to end just inside its
+        # edge: these are guesses.
+        inside = np.minimum(keypoints, (width, height) - keypoints).min(axis=-1)
+        trust = np.clip(inside / (_EDGE * crop.side), 0.1, 1.0)
+        confidence = (trust * rows[:, 2]).astype(np.float32)
         # the box of a doubtful pose encloses at least the best joints
         least = min(self.settings.confident, float(np.sort(confidence)[-self.settings.least_joints]))
         box = _box_around(keypoints[confidence >= least])

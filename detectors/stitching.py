@@ -145,9 +145,9 @@ def without_doubtful(detections: Detections, rows: Rows, least_score: float, lon
 def _end(detections: Detections, rows: Rows, *, first: bool) -> _End:
     times = detections.time_s[rows]
     if first:
-        near = rows[: max(_WINDOW_ROWS, np.count_nonzero(times <= times[0] + _WINDOW_S))]
+        near = rows[: max(_WINDOW_ROWS, int(np.count_nonzero(times <= times[0] + _WINDOW_S)))]
     else:
-        near = rows[-max(_WINDOW_ROWS, np.count_nonzero(times >= times[-1] - _WINDOW_S)) :]
+        near = rows[-max(_WINDOW_ROWS, int(np.count_nonzero(times >= times[-1] - _WINDOW_S))) :]
     time, centres = detections.time_s[near], detections.centres(near)
     at = 0 if first else -1
     velocity = np.zeros(2)

@@ -185,7 +185,7 @@ def test_doubtful_poses_count_only_between_better_ones(standing: Standing) -> No
 
 
 def test_frames_out_of_order_are_refused(standing: Standing) -> None:
-    with pytest.raises(ValueError, match="frame 3 .* after frame 4"):
+    with pytest.raises(ValueError, match=r"frame 3 .* after frame 4"):
         track_people([(4, 0.1, [standing()]), (3, 0.2, [standing()])])
     with pytest.raises(ValueError, match=r"at 0\.100 s comes after frame 4"):
         track_people([(4, 0.2, [standing()]), (5, 0.1, [standing()])])

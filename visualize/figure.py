@@ -14,7 +14,7 @@ from visualize.canvas import Image
 from visualize.orbit import View
 from visualize.palette import BACKGROUND, SIDE_COLOURS, Colour, mix
 
-__all__ = ["HEAD_RADIUS_M", "Figure", "Part", "figure_parts", "limb_radius"]
+__all__ = ["Figure", "Part", "figure_parts", "limb_radius"]
 
 #: Radius of the limbs at each joint, metres: slimmer than a body, so that crossing limbs can be told apart.
 _RADII = {
@@ -27,12 +27,12 @@ _SKULL, _NECK = (_NOSE, _HEAD_TOP), (H36M_17.index("thorax"), _NOSE)
 #: Joints that get a light bead; on the trunk they would only clutter.
 _BEADS = {j for j, name in enumerate(H36M_17.joints) if name.endswith(("shoulder", "elbow", "wrist", "knee", "ankle"))}
 #: The head is a ball, metres.
-HEAD_RADIUS_M = 0.105
+_HEAD_RADIUS = 0.105
 _WHITE: Colour = (255, 255, 255)
 _SHADOW: Colour = (9, 12, 18)
 #: Standard deviations above this are worth a halo; between these two the colours fade, metres.
-_HALO_FROM_M = 0.06
-_DOUBT_M = (0.06, 0.2)
+_HALO_FROM_M = 0.1
+_DOUBT_M = (0.1, 0.3)
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def figure_parts(figure: Figure, view: View, min_scale_px: float, fade: Callable
         parts.append(Part(middle, _limb(shape, colour(_side(a, b), middle, [a, b]), hollow)))
     if np.isfinite(head_depth):
         middle = float(head_depth)
-        size = limb_radius(HEAD_RADIUS_M, middle, view, min_scale_px)
+        size = limb_radius(_HEAD_RADIUS, middle, view, min_scale_px)
         shape = canvas.Capsule(head_px, head_px, size, size)
         hollow = bool(figure.imputed[list(_SKULL)].any())
         parts.append(Part(middle, _limb(shape, colour("centre", middle, list(_SKULL)), hollow)))

@@ -13,7 +13,7 @@ from detectors.layouts import H36M_17
 from lifting.tracks import Track3D
 from visualize import canvas
 from visualize.canvas import Image
-from visualize.figure import HEAD_RADIUS_M, Figure, figure_parts, limb_radius
+from visualize.figure import Figure, figure_parts, limb_radius
 from visualize.orbit import OrbitCamera, View
 from visualize.overlay import row_of
 from visualize.palette import BACKGROUND, Colour, accent, mix
@@ -34,8 +34,8 @@ _TRAIL_S = 1.6
 _STRAY_M = 3.0
 #: Shadows of people who stray to the viewpoint are not widened further, pixels.
 _MAX_BLUR = 40.0
-#: Radius of the ring on the floor, and from the middle of the head up to its label, metres.
-_RING_M, _LABEL_M = 0.32, HEAD_RADIUS_M + 0.06
+#: Radius of the ring on the floor, and from the highest joint up to the label, metres.
+_RING_M, _LABEL_M = 0.32, 0.1
 _FLOOR = np.array([1.0, 0.0, 1.0])
 _PELVIS, _HEAD_TOP = H36M_17.index("pelvis"), H36M_17.index("head_top")
 _CIRCLE = np.stack([np.cos(np.linspace(0, 2 * np.pi, 49)), np.zeros(49), np.sin(np.linspace(0, 2 * np.pi, 49))], axis=1)
@@ -183,7 +183,10 @@ class SkeletonScene:
             canvas.dashed_line(image, ends[0], ends[1], mix(BACKGROUND, colour, 0.5), unit, 4 * unit)
 
     def _draw_label(self, image: Image, figure: Figure, view: View) -> None:
-        pixels, depth = view.project(figure.head_m)
+        """The id over the head, above raised hands too."""
+        anchor = figure.head_m
+        anchor[1] = np.nanmax(figure.joints_m[:, 1])
+        pixels, depth = view.project(anchor)
         if not np.isfinite(depth):
             return
         size = max(11, round(min(self.size) / 40))
@@ -213,7 +216,8 @@ def _to_be_seen(tracks: Sequence[Track3D], world: WorldFrame) -> tuple[NDArray[n
     low, high = np.percentile(pelvis, [1, 99], axis=0)
     kept = ((pelvis >= low - _STRAY_M) & (pelvis <= high + _STRAY_M)).all(axis=1)
     joints, times = joints[kept], times[kept]
-    label = joints[:, _HEAD_TOP] + np.array([0.0, _LABEL_M, 0.0])
+    label = joints[:, _HEAD_TOP].copy()
+    label[:, 1] = joints[..., 1].max(axis=1) + 2 * _LABEL_M
     ring = joints[:, None, _PELVIS] * _FLOOR + _RING_M * _CIRCLE[::12]
     points = np.concatenate([joints, label[:, None], ring], axis=1)
     return points.reshape(-1, 3), np.repeat(times, points.shape[1])

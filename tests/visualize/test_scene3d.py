@@ -62,6 +62,21 @@ def test_head_is_up_and_feet_stand_on_their_ring(track: Track3D) -> None:
     assert ys.min() < head[1] and ys.max() > floor[1]
 
 
+def test_label_stays_clear_of_raised_hands(
+    body: NDArray[np.float64], in_camera: Convert, make_track: MakeTrack
+) -> None:
+    raised = body.copy()
+    for side in ("left", "right"):
+        raised[H36M_17.index(f"{side}_elbow")] = raised[H36M_17.index(f"{side}_shoulder")] + [0.0, 0.28, 0.0]
+        raised[H36M_17.index(f"{side}_wrist")] = raised[H36M_17.index(f"{side}_shoulder")] + [0.0, 0.54, 0.0]
+    scene = SkeletonScene([make_track(np.tile(in_camera(raised), (2, 1, 1)))], _SIZE)
+    pixels, _ = scene.camera.view(0.0).project(scene.figures(0)[0].joints_m)
+    label = _mask(scene.draw(0, 0.0)[: int(pixels[0, 1])], accent(1))
+    ys, xs = np.nonzero(label)
+    assert len(ys) > 50 and ys.max() < pixels[:, 1].min() and ys.min() > 0
+    assert xs.mean() == pytest.approx(pixels[H36M_17.index("head_top"), 0], abs=8)
+
+
 def test_nobody_is_drawn_before_after_and_in_gaps(track: Track3D) -> None:
     joints = track.joints_m.copy()
     joints[10:20] = np.nan

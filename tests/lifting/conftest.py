@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from assets.integrity import asset_path
+from detectors.layouts import H36M_17
 from lifting.network import ScoreNetwork
 from lifting.prior import Prior, StartingPoses, load_prior, load_starting_poses
 
@@ -31,6 +32,7 @@ def network() -> ScoreNetwork:
     for parameter in network.parameters():
         # norms start as identity, which would hide an exchange of scales and shifts
         parameter.add_(0.1 * torch.randn_like(parameter))
+    network.post_dense.weight *= 0.1  # noise of about one unit, as a trained network predicts it
     return network
 
 
@@ -52,3 +54,20 @@ def motion() -> NDArray[np.float64]:
     with np.load(asset_path("sample_motion.npz")) as stored:
         positions = stored["positions_m"].astype(np.float64)
     return positions - positions[:, :1]
+
+
+# Standing on y = 0, facing +z, metres; x to the person's left, y up. The left arm is raised, the right foot ahead.
+_BODY = {
+    "pelvis": (0.0, 0.92, 0.0), "spine": (0.0, 1.18, 0.0), "thorax": (0.0, 1.44, 0.0),
+    "nose": (0.0, 1.55, 0.08), "head_top": (0.0, 1.72, 0.0),
+    "left_hip": (0.11, 0.92, 0.0), "left_knee": (0.12, 0.5, 0.02), "left_ankle": (0.13, 0.08, 0.0),
+    "right_hip": (-0.11, 0.92, 0.0), "right_knee": (-0.12, 0.52, 0.2), "right_ankle": (-0.13, 0.1, 0.25),
+    "left_shoulder": (0.17, 1.42, 0.0), "left_elbow": (0.22, 1.7, 0.05), "left_wrist": (0.18, 1.95, 0.1),
+    "right_shoulder": (-0.17, 1.42, 0.0), "right_elbow": (-0.2, 1.13, -0.03), "right_wrist": (-0.2, 0.88, 0.05),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def body() -> NDArray[np.float64]:
+    """``[17, 3]`` somebody who stands and waves; metres, y up, facing +z."""
+    return np.array([_BODY[name] for name in H36M_17.joints])

@@ -1,0 +1,114 @@
+"""The kernel in time: what it must keep, what it must damp, whatever the frame rate."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from lifting.temporal import time_kernel
+
+
+def one_group(count: int) -> NDArray[np.int64]:
+    return np.zeros(count, np.int64)
+
+
+def irregular(count: int = 60, fps: float = 30.0) -> NDArray[np.float64]:
+    """A variable frame rate with two dropped frames."""
+    jitter = np.random.default_rng(0).uniform(-0.3, 0.3, count + 2) / fps
+    return np.delete(np.arange(count + 2) / fps + jitter, [20, 21])
+
+
+@pytest.mark.parametrize("time_s", [np.arange(60) / 30, np.arange(90) / 60, irregular()], ids=["30", "60", "irregular"])
+@pytest.mark.parametrize("degree", [0, 1, 2])
+def test_motion_up_to_the_degree_is_kept_also_at_the_ends(time_s: NDArray[np.float64], degree: int) -> None:
+    kernel = time_kernel(time_s, one_group(len(time_s)), 0.1, degree)
+    centred = time_s - time_s.mean()
+    for power, tolerance in zip(range(degree + 1), (1e-12, 2e-4, 1e-3), strict=False):
+        rows = centred[:, None] ** power * [1.0, -2.0]
+        assert np.abs(kernel(rows) - rows).max() < 2 * tolerance
+
+
+@pytest.mark.parametrize("degree", [1, 2])
+def test_rows_are_weighted_polynomial_fits(degree: int) -> None:
+    time_s = irregular()
+    rows = np.random.default_rng(1).normal(size=len(time_s))
+    smoothed = time_kernel(time_s, one_group(len(time_s)), 0.07, degree)(rows[:, None])[:, 0]
+    for i, now in enumerate(time_s):
+        near = np.abs(time_s - now) <= 3 * 0.07
+        lag = (time_s[near] - now) / 0.07
+        # polyfit weighs residuals, so the root of the Gaussian
+        assert smoothed[i] == pytest.approx(np.polyfit(lag, rows[near], degree, w=np.exp(-(lag**2) / 4))[-1], abs=3e-3)
+
+
+def test_degree_one_is_a_gaussian_in_the_middle() -> None:
+    time_s = np.arange(61) / 30
+    impulse = np.zeros((61, 1))
+    impulse[30] = 1.0
+    response = time_kernel(time_s, one_group(61), 0.1, 1)(impulse)[12:49, 0]
+    gauss = np.exp(-0.5 * ((time_s[12:49] - time_s[30]) / 0.1) ** 2)
+    gauss[np.abs(time_s[12:49] - time_s[30]) > 0.3 + 1e-6] = 0.0
+    assert np.allclose(response, gauss / gauss.sum(), atol=1e-9)
+
+
+def test_frame_rate_does_not_change_the_smoothing() -> None:
+    def smoothed(fps: int) -> NDArray[np.float64]:
+        time_s = np.arange(2 * fps) / fps
+        wave = np.sin(2 * np.pi * 2.0 * time_s)[:, None]
+        return time_kernel(time_s, one_group(len(time_s)), 0.08, 1)(wave)[:: fps // 30, 0]
+
+    slow, fast = smoothed(30), smoothed(60)
+    # what a Gaussian leaves of 2 Hz
+    assert np.abs(slow)[8:-8].max() == pytest.approx(np.exp(-0.5 * (2 * np.pi * 2.0 * 0.08) ** 2), rel=0.02)
+    assert np.abs(slow - fast)[8:-8].max() < 0.005
+    # only the first and last frames, where the fit is one-sided, see that 60 fps reaches half a frame further
+    assert np.abs(slow - fast).max() < 0.06
+
+
+def test_noise_is_damped_and_the_filter_has_no_phase() -> None:
+    rng = np.random.default_rng(2)
+    time_s = np.arange(300) / 30
+    kernel = time_kernel(time_s, one_group(300), 0.1, 2)
+    noise = rng.normal(size=(300, 51))
+    # variance of a fit is the sum of its squared weights
+    assert kernel(noise).std() == pytest.approx(np.sqrt((kernel.weight**2).sum(1).mean()), rel=0.05)
+    assert kernel(noise).std() < 0.5
+    assert np.allclose(kernel(noise[::-1]), kernel(noise)[::-1], atol=1e-9)
+
+
+def test_groups_do_not_mix() -> None:
+    # two tracks at the same times, then one later
+    time_s = np.concatenate([np.arange(20) / 30, np.arange(25) / 30, 0.1 + np.arange(10) / 30])
+    group = np.repeat([0, 1, 2], [20, 25, 10])
+    rows = np.random.default_rng(3).normal(size=(55, 4))
+    together = time_kernel(time_s, group, 0.2, 1)(rows)
+    for g in range(3):
+        mine = group == g
+        alone = time_kernel(time_s[mine], one_group(mine.sum()), 0.2, 1)(rows[mine])
+        assert np.allclose(together[mine], alone, atol=1e-9)
+
+
+@pytest.mark.parametrize("degree", [0, 1, 2])
+def test_single_rows_and_pairs(degree: int) -> None:
+    rows = np.array([[3.0], [5.0], [7.0]])
+    alone = time_kernel(np.zeros(3), np.arange(3), 0.1, degree)
+    assert np.allclose(alone(rows), rows)
+    pair = time_kernel(np.array([0.0, 0.02, 0.0]), np.array([0, 0, 1]), 0.1, degree)(rows)
+    assert np.all((pair[:2] >= 3.0) & (pair[:2] <= 5.0)) and pair[2] == pytest.approx(7.0)
+    assert time_kernel(np.zeros(0), np.zeros(0, np.int64), 0.1, degree)(np.zeros((0, 2))).shape == (0, 2)
+
+
+def test_torch_and_numpy_agree_for_poses() -> None:
+    time_s = irregular(30)
+    kernel = time_kernel(time_s, np.repeat([0, 1], 15), 0.07, 2)
+    rows = np.random.default_rng(4).normal(size=(30, 17, 3))
+    on_device = kernel.on(torch.device("cpu"))(torch.from_numpy(rows).float())
+    assert on_device.dtype == torch.float32 and on_device.shape == (30, 17, 3)
+    assert np.allclose(on_device.numpy(), kernel(rows), atol=1e-5)
+
+
+@pytest.mark.parametrize(("sigma_s", "degree"), [(0.0, 1), (-1.0, 1), (0.1, 3), (0.1, -1)])
+def test_bad_arguments(sigma_s: float, degree: int) -> None:
+    with pytest.raises(ValueError, match="time kernel"):
+        time_kernel(np.arange(3.0), one_group(3), sigma_s, degree)

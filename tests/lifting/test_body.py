@@ -57,7 +57,7 @@ def test_statures_of_motion_capture_are_human(motion: NDArray[np.float64]) -> No
 
 @pytest.mark.parametrize("yaw", range(0, 360, 45))
 def test_everybody_faces_the_camera(body: NDArray[np.float64], yaw: float) -> None:
-    turned = Rotation.from_euler("y", yaw, degrees=True).apply(body) + [3.0, 1.0, -2.0]
+    turned = Rotation.from_euler("y", yaw, degrees=True).apply(body) + np.array([3.0, 1.0, -2.0])
     facing = facing_camera(turned[None])[0]
     assert np.allclose(facing[PELVIS], 0)
     assert np.allclose(facing[LEFT_HIP], [0.11, 0.0, 0.0], atol=1e-9)

@@ -40,7 +40,7 @@ def test_translation_is_recovered_from_exact_rays() -> None:
 def test_translation_is_the_weighted_least_squares_solution(seed: int) -> None:
     x, _, rays = random_case(seed)
     generator = torch.Generator().manual_seed(100 + seed)
-    rays[..., :2] += 0.02 * torch.randn(rays.shape[:2] + (2,), generator=generator, dtype=torch.float64)
+    rays[..., :2] += 0.02 * torch.randn((*rays.shape[:2], 2), generator=generator, dtype=torch.float64)
     weight = torch.rand(rays.shape[:2], generator=generator, dtype=torch.float64)
     expected = [least_squares(*case) for case in zip(x.numpy(), rays.numpy(), weight.numpy(), strict=True)]
     assert np.allclose(solve_translation(x, rays, weight).numpy(), expected, atol=1e-9)

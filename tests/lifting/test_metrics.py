@@ -24,7 +24,7 @@ def test_per_joint_error_by_hand(truth: NDArray[np.float64]) -> None:
 
 
 def test_mpjpe_moves_the_roots_on_each_other(truth: NDArray[np.float64]) -> None:
-    assert np.allclose(mpjpe(truth + [1.0, -2.0, 3.0], truth), np.zeros((2, 3)))
+    assert np.allclose(mpjpe(truth + np.array([1.0, -2.0, 3.0]), truth), np.zeros((2, 3)))
     off = truth.copy()
     off[..., 4, :] += [0.17, 0.0, 0.0]
     assert np.allclose(mpjpe(off, truth), 0.01)

@@ -133,19 +133,22 @@ def _side(first: int, second: int) -> str:
 
 
 def _limb(shape: canvas.Capsule, colour: Colour, hollow: bool) -> Callable[[Image], None]:
-    def draw(image: Image) -> None:
-        shape.fill(image, _SHADOW, grow=1.2)
-        if hollow:
-            shape.fill(image, mix(colour, BACKGROUND, 0.35))
-            shape.fill(image, mix(BACKGROUND, colour, 0.12), scale=0.68)
-            return
-        # Four nested shapes, brighter and nearer to the light, read as a rounded surface.
-        shape.fill(image, mix(colour, _SHADOW, 0.45))
-        shape.fill(image, mix(colour, _SHADOW, 0.2), scale=0.84, lean=0.08)
-        shape.fill(image, colour, scale=0.62, lean=0.18)
-        shape.fill(image, mix(colour, _WHITE, 0.3), scale=0.28, lean=0.34)
-
-    return draw
+    if hollow:
+        layers = [
+            canvas.Layer(_SHADOW, grow=1.2),
+            canvas.Layer(mix(colour, BACKGROUND, 0.35)),
+            canvas.Layer(mix(BACKGROUND, colour, 0.12), scale=0.68),
+        ]
+    else:
+        # Nested shapes, brighter and nearer to the light, read as a rounded surface.
+        layers = [
+            canvas.Layer(_SHADOW, grow=1.2),
+            canvas.Layer(mix(colour, _SHADOW, 0.45)),
+            canvas.Layer(mix(colour, _SHADOW, 0.2), scale=0.84, lean=0.08),
+            canvas.Layer(colour, scale=0.62, lean=0.18),
+            canvas.Layer(mix(colour, _WHITE, 0.3), scale=0.28, lean=0.34),
+        ]
+    return lambda image: shape.fill(image, layers)
 
 
 def _halo(centre: NDArray[np.float64], radius: float, colour: Colour) -> Callable[[Image], None]:

@@ -71,7 +71,6 @@ class GifWriter(FrameWriter):
 
     def _append(self, image_rgb: NDArray[np.uint8], start_s: float, duration_s: float) -> None:
         import av
-        import cv2
 
         self._end_tick = round((start_s + duration_s) * _TICKS)
         # A tenth of a slot forgives the jitter of times that stand on the border of two slots.
@@ -81,7 +80,9 @@ class GifWriter(FrameWriter):
             return
         self._slot, self._last_tick = slot, tick
         if (image_rgb.shape[1], image_rgb.shape[0]) != self._size:
-            image_rgb = cv2.resize(image_rgb, self._size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+            from visualize.canvas import resized  # here: loads OpenCV
+
+            image_rgb = resized(image_rgb, self._size)
         frame = av.VideoFrame.from_ndarray(image_rgb, format="rgb24").reformat(format="bgr0")
         frame.pts, frame.time_base = tick * 1000 // _TICKS, Fraction(1, 1000)
         self._palette.push(frame)

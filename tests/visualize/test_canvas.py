@@ -20,14 +20,22 @@ def test_disc_covers_its_circle_and_nothing_else(image: canvas.Image) -> None:
 
 
 def test_capsule_covers_the_limb_between_its_circles(image: canvas.Image) -> None:
-    canvas.Capsule((20.0, 30.0), (60.0, 30.0), 10.0, 4.0).fill(image, (255, 0, 0))
+    canvas.Capsule((20.0, 30.0), (60.0, 30.0), 10.0, 4.0).fill(image, [canvas.Layer((255, 0, 0))])
     covered = (image == (255, 0, 0)).all(axis=2)
     assert covered[30, 12:63].all() and not covered[30, :9].any() and not covered[30, 66:].any()
     assert covered[22:39, 20].all() and covered[27:34, 58].all() and not covered[20, 50]
 
 
+def test_layers_lie_on_each_other_and_lean_to_the_light(image: canvas.Image) -> None:
+    layers = [canvas.Layer((0, 0, 255), grow=3), canvas.Layer((255, 0, 0), scale=0.5, lean=0.4)]
+    canvas.Capsule((40.0, 30.0), (40.0, 30.0), 16.0, 16.0).fill(image, layers)
+    ys, xs = np.nonzero((image == (255, 0, 0)).all(axis=2))
+    assert xs.mean() == pytest.approx(40 - 0.2 * 16, abs=0.5) and ys.mean() == pytest.approx(30 - 0.344 * 16, abs=0.5)
+    assert (image == (0, 0, 255)).all(axis=2)[30, [22, 58]].all() and (image[30, [19, 61]] == 100).all()
+
+
 def test_capsule_seen_from_its_end_is_the_larger_circle(image: canvas.Image) -> None:
-    canvas.Capsule((40.0, 30.0), (42.0, 30.0), 3.0, 12.0).fill(image, (255, 0, 0))
+    canvas.Capsule((40.0, 30.0), (42.0, 30.0), 3.0, 12.0).fill(image, [canvas.Layer((255, 0, 0))])
     area = (image == (255, 0, 0)).all(axis=2).sum()
     assert area == pytest.approx(np.pi * 12**2, rel=0.1)
 
@@ -78,3 +86,15 @@ def test_text_is_readable_ink_in_its_box(image: canvas.Image) -> None:
     canvas.write_text(image, "12", 10, 10, 16, (255, 255, 255))
     changed = image[..., 0] > 100
     assert changed[10 : 10 + height, 10 : 10 + width].sum() == changed.sum() > 20
+
+
+def test_resized_keeps_places_and_does_not_alias() -> None:
+    x = np.tile(np.arange(1280), (720, 1))
+    stripes = np.repeat((x % 2 * 255)[..., None], 3, axis=2).astype(np.uint8)
+    small = canvas.resized(stripes, (400, 225))
+    assert small.shape == (225, 400, 3) and np.abs(small[:, 2:-2].astype(int) - 127).max() <= 2
+    ramp = np.repeat((x * 255 // 1280)[..., None], 3, axis=2).astype(np.uint8)
+    assert canvas.resized(ramp, (400, 225))[0, [50, 200, 350], 0] == pytest.approx(
+        255 * np.array([50, 200, 350]) / 400, abs=2
+    )
+    assert (canvas.resized(ramp, (1280, 720)) == ramp).all()

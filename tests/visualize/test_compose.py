@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lifting.camera import Camera
 from lifting.tracks import Track3D
-from visualize.compose import FrameComposer, clock, resized
+from visualize.compose import FrameComposer, clock
 from visualize.palette import SIDE_COLOURS
 
 
@@ -87,16 +87,6 @@ def test_frames_of_another_size_are_refused(track: Track3D) -> None:
 def test_impossible_sizes_are_refused(size: tuple[int, int], options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"area|at least 64"):
         FrameComposer([], size, **options)
-
-
-def test_resized_keeps_places_and_does_not_alias() -> None:
-    x = np.tile(np.arange(1280), (720, 1))
-    stripes = np.repeat((x % 2 * 255)[..., None], 3, axis=2).astype(np.uint8)
-    small = resized(stripes, (400, 225))
-    assert small.shape == (225, 400, 3) and np.abs(small[:, 2:-2].astype(int) - 127).max() <= 2
-    ramp = np.repeat((x * 255 // 1280)[..., None], 3, axis=2).astype(np.uint8)
-    assert resized(ramp, (400, 225))[0, [50, 200, 350], 0] == pytest.approx(255 * np.array([50, 200, 350]) / 400, abs=2)
-    assert (resized(ramp, (1280, 720)) == ramp).all()
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ _ROLL_STEP = math.pi / 8
 
 
 def rotation_matrix(axis: str, angle: Tensor) -> Tensor:
-    """Rotation about a camera axis ``"x"``, ``"y"`` or ``"z"``, ``[...]`` radians -> ``[..., 3, 3]``, used as ``R p``."""
+    """Rotation about a camera axis, ``"x"``, ``"y"``, ``"z"``: ``[...]`` radians -> ``[..., 3, 3]``, as ``R p``."""
     cos, sin, one, zero = angle.cos(), angle.sin(), torch.ones_like(angle), torch.zeros_like(angle)
     rows = {
         "x": (one, zero, zero, zero, cos, -sin, zero, sin, cos),

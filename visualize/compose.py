@@ -19,6 +19,8 @@ __all__ = ["FrameComposer"]
 _MUTED: Colour = (158, 170, 192)
 #: Videos lower than this are enlarged, as the 3D panel and the labels need the room.
 _MIN_HEIGHT = 360
+#: Pixels of width that rounding the height to even numbers costs at most.
+_ROUNDING = 8
 
 
 class FrameComposer:
@@ -34,7 +36,7 @@ class FrameComposer:
             and legible labels; scaled down from a larger picture it would not.
 
     Attributes:
-        size: width and height of the output in pixels, both even.
+        size: width and height of the output in pixels; the height is even.
 
     Raises:
         ValueError: if a size is not positive, or ``max_height`` or ``max_width`` is below 64.
@@ -61,12 +63,16 @@ class FrameComposer:
             wanted = min(wanted, int(max_width / (width / height + 1)))
         self._height = max(16, wanted - wanted % 2)
         self._video_width = max(2, 2 * round(width * self._height / height / 2))
-        self.size = (self._video_width + self._height, self._height)
+        panel_width = self._height
+        if max_width is not None and 0 < max_width - self._video_width - panel_width <= _ROUNDING:
+            # What rounding to even heights left over, so that the width asked for is the width that comes out.
+            panel_width = max_width - self._video_width
+        self.size = (self._video_width + panel_width, self._height)
         self._factor = np.array([self._video_width / width, self._height / height])
         self._tracks = list(tracks)
         self._camera, self._reproject = camera, reproject
         self._image_size = image_size
-        self.scene = SkeletonScene(tracks, (self._height, self._height))
+        self.scene = SkeletonScene(tracks, (panel_width, self._height))
 
     def compose(self, image_rgb: NDArray[np.uint8], frame_index: int, time_s: float) -> NDArray[np.uint8]:
         """The output picture for a decoded frame.

@@ -92,7 +92,10 @@ def _exchange_limbs(
     arms = torch.stack([parts.arms[other(), side] for side in (0, 1)], dim=1)
     # A donor's limb has the length of the donor's; the recipient's own length keeps left and right equal.
     return replace(
-        body, legs=_with_length(legs, body.legs), arms=_with_length(arms, body.arms), head=_with_length(parts.head[other()], body.head)
+        body,
+        legs=_with_length(legs, body.legs),
+        arms=_with_length(arms, body.arms),
+        head=_with_length(parts.head[other()], body.head),
     )
 
 

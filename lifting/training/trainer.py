@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -92,7 +91,7 @@ class TrainState:
         }
         partial = path.with_name(path.name + ".part")
         torch.save(record, partial)
-        os.replace(partial, path)
+        partial.replace(path)
 
     @classmethod
     def load(cls, path: Path, settings: TrainSettings, device: torch.device) -> TrainState:
@@ -100,7 +99,7 @@ class TrainState:
         record = torch.load(path, map_location=device, weights_only=True)
         if record["settings"] != asdict(settings):
             changed = [name for name, value in asdict(settings).items() if record["settings"].get(name) != value]
-            raise ValueError(f"{path} was trained with another {', '.join(changed)}; use another folder or the same settings")
+            raise ValueError(f"{path} was trained with another {', '.join(changed)}; use the same or another folder")
         state = cls.new(settings, device)
         state.network.load_state_dict(record["model_state_dict"])
         state.averaged.load_state_dict(record["averaged"])

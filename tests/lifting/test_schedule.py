@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
 from lifting.schedule import fast_schedule, reference_schedule
 from lifting.sde import marginal_std
+from lifting.settings import LiftSettings
 
 
 def by_hand(t: float) -> tuple[float, float, float]:
@@ -66,3 +68,12 @@ def test_options_of_the_fast_schedule() -> None:
     schedule = fast_schedule(20, t_high=0.08, t_low=0.02, relax=1.2, frozen=0.25)
     assert schedule.times[[0, -1]].tolist() == pytest.approx([0.08, 0.02])
     assert schedule.relax == 1.2 and schedule.frozen == 5
+
+
+def test_settings_choose_the_schedule() -> None:
+    assert len(LiftSettings().schedule()) == 50 and LiftSettings().schedule().relax > 1
+    reference = LiftSettings(preset="reference")
+    assert torch.equal(reference.schedule().denoise, reference_schedule(1000).denoise)
+    assert len(LiftSettings(steps=7).schedule()) == len(replace(reference, steps=7).schedule()) == 7
+    # the published optimiser knows no neighbours
+    assert reference.loop_couple_s == 0 < LiftSettings().loop_couple_s

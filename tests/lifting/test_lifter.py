@@ -1,0 +1,296 @@
+"""From 2D tracks to 3D tracks, with the shipped prior on synthetic views of a moving person."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from detectors.layouts import H36M_17
+from detectors.people import PersonTrack2D
+from lifting.body import bone_lengths, stature
+from lifting.camera import Camera
+from lifting.lifter import Lifter
+from lifting.metrics import mpjpe, pa_mpjpe
+from lifting.network import ScoreNetwork
+from lifting.prior import Prior, StartingPoses
+from lifting.settings import LiftSettings
+from lifting.tracks import Track3D
+
+CPU = torch.device("cpu")
+CAMERA = Camera.from_fov(55.0, (640, 480), "test")
+FPS = 30.0
+#: few steps: these tests are about tracks, not about the last millimetre
+QUICK = LiftSettings(steps=12)
+ARM = [H36M_17.index("right_elbow"), H36M_17.index("right_wrist")]
+
+Lift = Callable[..., list[Track3D]]
+
+
+@pytest.fixture(scope="module")
+def walk(motion: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``[120, 17, 3]`` the truth in the camera frame: somebody who moves to the right and away."""
+    way = np.linspace([-0.5, 0.0, 3.8], [0.5, 0.1, 4.3], len(motion))
+    return np.asarray(motion * [1.0, -1.0, -1.0] + way[:, None])
+
+
+@pytest.fixture(scope="module")
+def lift(prior: Prior, starts: StartingPoses) -> Lift:
+    def run(*tracks: PersonTrack2D, settings: LiftSettings = QUICK, camera: Camera = CAMERA) -> list[Track3D]:
+        return Lifter(prior, starts, settings, CPU).lift(tracks, camera)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def plain(lift: Lift, walk: NDArray[np.float64]) -> Track3D:
+    """The first 48 frames, all joints seen."""
+    return lift(seen(walk[:48]))[0]
+
+
+def seen(
+    truth: NDArray[np.float64], track_id: int = 1, frames: NDArray[np.int64] | None = None, noise_px: float = 0.0
+) -> PersonTrack2D:
+    """What a detector of great confidence reports of the truth ``[T, 17, 3]``, at 30 fps from frame 10 on."""
+    pixels = CAMERA.project(truth)
+    pixels += np.random.default_rng(track_id).normal(size=pixels.shape) * noise_px
+    frames = 10 + np.arange(len(truth)) if frames is None else frames
+    boxes = np.concatenate([pixels.min(axis=1), pixels.max(axis=1)], axis=1)
+    confidence = np.full(pixels.shape[:2], 0.9, np.float32)
+    return PersonTrack2D(
+        track_id, frames, frames / FPS, pixels.astype(np.float32), confidence, boxes.astype(np.float32), H36M_17.name
+    )
+
+
+def hiding(track: PersonTrack2D, rows: slice, joints: list[int] | slice) -> PersonTrack2D:
+    """The track with joints not observed in some rows."""
+    keypoints, confidence = track.keypoints_px.copy(), track.confidence.copy()
+    keypoints[rows, joints], confidence[rows, joints] = np.nan, 0.0
+    return replace(track, keypoints_px=keypoints, confidence=confidence)
+
+
+def only(track: PersonTrack2D, rows: NDArray[np.int64]) -> PersonTrack2D:
+    """Some rows of the track; the others were not detected."""
+    names = ("frame_index", "time_s", "keypoints_px", "confidence", "boxes")
+    return replace(track, **{name: getattr(track, name)[rows] for name in names})
+
+
+def jerkiness(joints: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``[T - 2]`` mean length of the second differences, metres."""
+    return np.asarray(np.linalg.norm(np.diff(joints, n=2, axis=0), axis=-1).mean(axis=1))
+
+
+def test_the_person_is_found_again(plain: Track3D, walk: NDArray[np.float64]) -> None:
+    truth = walk[:48]
+    assert np.median(pa_mpjpe(plain.joints_m, truth)) < 0.06
+    assert np.median(mpjpe(plain.joints_m, truth)) < 0.1
+    # the picture agrees to about a pixel, and the distance as far as body size and posture are guessed well
+    off = np.linalg.norm(CAMERA.project(plain.raw_joints_m) - CAMERA.project(truth), axis=-1)
+    assert np.median(off) < 2.0
+    scale = bone_lengths(plain.joints_m).sum(-1).mean() / bone_lengths(truth).sum(-1).mean()
+    assert (plain.joints_m[:, 0, 2] / truth[:, 0, 2]).mean() == pytest.approx(scale, rel=0.06)
+
+
+def test_rows_are_those_of_the_video(plain: Track3D, walk: NDArray[np.float64]) -> None:
+    track = seen(walk[:48])
+    assert plain.track_id == 1 and plain.frame_index.tolist() == list(range(10, 58))
+    assert np.allclose(plain.time_s, track.time_s) and np.allclose(plain.boxes, track.boxes)
+    assert np.allclose(plain.keypoints_px, track.keypoints_px) and np.allclose(plain.confidence, 0.9)
+    assert plain.seen.all() and not plain.imputed.any()
+    assert (plain.sigma_m > 0).all()
+
+
+def test_lifting_is_deterministic(lift: Lift, plain: Track3D, walk: NDArray[np.float64]) -> None:
+    assert np.array_equal(lift(seen(walk[:48]))[0].joints_m, plain.joints_m)
+
+
+def test_frames_without_detection_are_gaps(lift: Lift, walk: NDArray[np.float64]) -> None:
+    rows = np.delete(np.arange(40), [5, *range(18, 30)])
+    track = lift(only(seen(walk[:40]), rows))[0]
+    assert len(track) == 40 and track.frame_index.tolist() == list(range(10, 50))
+    assert np.allclose(track.time_s, np.arange(10, 50) / FPS)
+    gap = np.ones(40, bool)
+    gap[rows] = False
+    assert np.array_equal(track.seen, ~gap)
+    for values in (track.joints_m, track.raw_joints_m, track.sigma_m, track.keypoints_px, track.boxes):
+        assert np.isnan(values[gap]).all() and np.isfinite(values[~gap]).all()
+    assert track.imputed[gap].all() and (track.confidence[gap] == 0).all()
+    assert np.median(pa_mpjpe(track.joints_m[~gap], walk[:40][~gap])) < 0.07
+
+
+def test_frames_with_too_few_joints_are_gaps(lift: Lift, walk: NDArray[np.float64]) -> None:
+    few = QUICK.least_joints - 1
+    track = hiding(seen(walk[:12]), slice(4, 6), slice(few, None))
+    # just enough joints are enough; a track does not start or end with a gap
+    track = hiding(hiding(track, slice(7, 8), slice(few + 1, None)), slice(0, 2), slice(0, 17))
+    lifted = lift(track)[0]
+    assert lifted.frame_index.tolist() == list(range(12, 22))
+    assert np.flatnonzero(~lifted.seen).tolist() == [2, 3]
+
+
+def test_nobody_comes_from_nothing(lift: Lift, walk: NDArray[np.float64]) -> None:
+    assert lift() == []
+    unseen = hiding(seen(walk[:4], track_id=1), slice(0, 4), slice(0, 17))
+    assert lift(unseen) == []
+    assert [track.track_id for track in lift(unseen, seen(walk[:4], track_id=2))] == [2]
+    empty = only(seen(walk[:4], track_id=3), np.arange(0))
+    assert [track.track_id for track in lift(seen(walk[:4], track_id=2), empty)] == [2]
+
+
+def test_single_frames(lift: Lift, walk: NDArray[np.float64]) -> None:
+    track = lift(seen(walk[30:31]), settings=LiftSettings(steps=30))[0]
+    assert len(track) == 1 and pa_mpjpe(track.joints_m, walk[30:31])[0] < 0.08
+
+
+def test_people_have_the_size_of_the_average_body(plain: Track3D, starts: StartingPoses) -> None:
+    sizes = bone_lengths(plain.raw_joints_m).sum(axis=-1)
+    assert np.median(sizes) == pytest.approx(starts.size_m, rel=0.01)
+    assert sizes.std() < 0.05 * sizes.mean()
+
+
+def test_the_height_of_a_person_sets_the_size_and_keeps_the_picture(
+    lift: Lift, plain: Track3D, walk: NDArray[np.float64]
+) -> None:
+    child = lift(seen(walk[:48]), settings=replace(QUICK, person_height_m=1.1))[0]
+    assert np.median(stature(child.raw_joints_m)) == pytest.approx(1.1, rel=0.01)
+    factor = child.raw_joints_m / plain.raw_joints_m
+    assert np.allclose(factor, np.median(factor), rtol=1e-6) and np.median(factor) < 0.75
+    assert np.allclose(CAMERA.project(child.raw_joints_m), CAMERA.project(plain.raw_joints_m))
+
+
+def test_unseen_joints_are_placed_by_the_prior_and_said_to_be(
+    lift: Lift, plain: Track3D, walk: NDArray[np.float64]
+) -> None:
+    track = lift(hiding(seen(walk[:48]), slice(20, 30), ARM))[0]
+    hidden = np.zeros((48, 17), bool)
+    hidden[20:30, ARM] = True
+    assert np.array_equal(track.imputed, hidden)
+    assert np.isnan(track.keypoints_px[hidden]).all() and np.isfinite(track.joints_m).all()
+    lengths = bone_lengths(track.joints_m)[20:30, -2:]
+    assert np.all((lengths > 0.15) & (lengths < 0.4))
+    assert (track.sigma_m[hidden] > 1.5 * plain.sigma_m[hidden]).all()
+    assert np.allclose(track.sigma_m[~hidden.any(axis=1)], plain.sigma_m[~hidden.any(axis=1)])
+
+
+def test_what_was_not_seen_has_no_influence(lift: Lift, walk: NDArray[np.float64]) -> None:
+    missing = hiding(seen(walk[:10]), slice(0, 10), ARM)
+    wild = missing.keypoints_px.copy()
+    wild[:, ARM] = -5000.0
+    assert np.array_equal(lift(missing)[0].joints_m, lift(replace(missing, keypoints_px=wild))[0].joints_m)
+
+
+def test_doubt_grows_as_confidence_falls(lift: Lift, walk: NDArray[np.float64]) -> None:
+    sure = seen(walk[:6])
+    doubtful = replace(sure, confidence=sure.confidence * np.float32(0.4))
+    assert (lift(doubtful)[0].sigma_m > lift(sure)[0].sigma_m).all()
+
+
+def test_people_do_not_influence_each_other(lift: Lift, plain: Track3D, walk: NDArray[np.float64]) -> None:
+    other = seen(walk[48:110], track_id=2)
+    for tracks in ((seen(walk[:48]), other), (other, seen(walk[:48]))):
+        beside = next(track for track in lift(*tracks) if track.track_id == 1)
+        assert np.abs(beside.raw_joints_m - plain.raw_joints_m).max() < 1e-3
+    assert [track.track_id for track in lift(other, seen(walk[:48]))] == [2, 1]
+
+
+def test_windows_join_without_a_jump(lift: Lift, walk: NDArray[np.float64]) -> None:
+    track = seen(walk, noise_px=3.0)
+    whole = lift(track)[0].raw_joints_m
+    windowed = lift(track, settings=replace(QUICK, window=40, overlap=20))[0].raw_joints_m
+    difference = windowed - whole
+    # what jerks there are come from the noise and are those of the whole track: none are added where windows meet
+    added = jerkiness(difference)
+    assert added.max() < 0.02 < 0.1 * jerkiness(whole).max()
+    assert 0 < np.linalg.norm(difference, axis=-1).mean() < 0.02
+
+
+def test_windows_hold_every_length(lift: Lift, walk: NDArray[np.float64]) -> None:
+    settings = replace(QUICK, steps=2, window=10, overlap=4)
+    for count in (9, 10, 11, 16, 17, 35):
+        track = lift(seen(walk[:count]), settings=settings)[0]
+        assert len(track) == count and np.isfinite(track.joints_m).all()
+
+
+def test_progress_counts_every_frame_of_everybody(
+    prior: Prior, starts: StartingPoses, walk: NDArray[np.float64]
+) -> None:
+    told: list[tuple[int, int]] = []
+    lifter = Lifter(prior, starts, replace(QUICK, steps=2, window=20, overlap=8), CPU)
+    hidden = hiding(seen(walk[:50]), slice(10, 13), slice(0, 17))
+    lifter.lift([hidden, seen(walk[:7], track_id=2)], CAMERA, lambda done, total: told.append((done, total)))
+    assert {total for _, total in told} == {54} and told[-1] == (54, 54)
+    assert len(told) > 2 and all(a[0] <= b[0] for a, b in pairwise(told)) and 0 < told[0][0] < 54
+
+
+def test_smoothing_quietens_noise_without_moving_the_person(lift: Lift, walk: NDArray[np.float64]) -> None:
+    track = lift(seen(walk[:60], noise_px=3.0))[0]
+    assert jerkiness(track.joints_m).mean() < 0.25 * jerkiness(track.raw_joints_m).mean()
+    assert np.linalg.norm((track.joints_m - track.raw_joints_m).mean(axis=0), axis=-1).max() < 0.03
+    assert mpjpe(track.joints_m, walk[:60]).mean() < mpjpe(track.raw_joints_m, walk[:60]).mean()
+
+
+def test_smoothing_can_be_switched_off(lift: Lift, walk: NDArray[np.float64]) -> None:
+    track = lift(seen(walk[:20], noise_px=3.0), settings=replace(QUICK, smooth_s=0.0))[0]
+    assert np.array_equal(track.joints_m, track.raw_joints_m)
+
+
+def test_rows_without_times_are_lifted_each_for_itself(
+    prior: Prior, starts: StartingPoses, walk: NDArray[np.float64]
+) -> None:
+    lifter = Lifter(prior, starts, QUICK, CPU)
+    rays, confidence = CAMERA.rays(CAMERA.project(walk[::20])), np.ones((6, 17))
+    poses = lifter.lift_rows(rays, confidence, None)
+    assert poses.shape == (6, 17, 3)
+    assert np.allclose(bone_lengths(poses).sum(-1), starts.size_m)
+    alone = lifter.lift_rows(rays[2:3], confidence[:1], None)
+    assert np.abs(poses[2:3] - alone).max() < 1e-3
+    order = [3, 0, 5, 1, 4, 2]
+    assert np.abs(lifter.lift_rows(rays[order], confidence, None) - poses[order]).max() < 1e-3
+
+
+def test_neighbours_in_time_steady_each_other(prior: Prior, starts: StartingPoses, walk: NDArray[np.float64]) -> None:
+    lifter = Lifter(prior, starts, QUICK, CPU)
+    track = seen(walk[:48], noise_px=3.0)
+    rays, confidence = CAMERA.rays(track.keypoints_px), track.confidence.astype(np.float64)
+    together, single = (lifter.lift_rows(rays, confidence, times) for times in (track.time_s, None))
+    assert jerkiness(together - together[:, :1]).mean() < 0.3 * jerkiness(single - single[:, :1]).mean()
+
+
+def test_rows_with_times_are_one_person(
+    prior: Prior, starts: StartingPoses, walk: NDArray[np.float64], plain: Track3D
+) -> None:
+    track = seen(walk[:48])
+    lifter = Lifter(prior, starts, QUICK, CPU)
+    poses = lifter.lift_rows(CAMERA.rays(track.keypoints_px), track.confidence.astype(np.float64), track.time_s)
+    assert np.allclose(poses, plain.raw_joints_m, atol=1e-6)
+
+
+def test_the_reference_preset_does_not_look_at_neighbours(
+    prior: Prior, starts: StartingPoses, walk: NDArray[np.float64]
+) -> None:
+    lifter = Lifter(prior, starts, LiftSettings(preset="reference", steps=40), CPU)
+    rays, confidence = CAMERA.rays(CAMERA.project(walk[:8])), np.ones((8, 17))
+    together = lifter.lift_rows(rays, confidence, np.arange(8) / FPS)
+    single = lifter.lift_rows(rays, confidence, None)
+    # up to the size, which is one for the track and one for each single frame
+    factor = together / single
+    assert np.allclose(factor, np.median(factor, axis=(1, 2), keepdims=True), rtol=1e-3)
+
+
+def test_the_lens_is_undone(lift: Lift, plain: Track3D, walk: NDArray[np.float64]) -> None:
+    lens = replace(CAMERA, distortion=np.array([-0.25, 0.06, 0.001, -0.001]))
+    track = replace(seen(walk[:48]), keypoints_px=lens.project(walk[:48]).astype(np.float32))
+    assert np.median(mpjpe(lift(track, camera=lens)[0].joints_m, plain.joints_m)) < 0.01
+
+
+def test_settings_that_the_files_do_not_allow(prior: Prior, starts: StartingPoses) -> None:
+    with pytest.raises(ValueError, match=r"S = \[1, 10, 50\], not for 7"):
+        Lifter(prior, starts, LiftSettings(clusters=7), CPU)
+    infant = replace(prior, network=ScoreNetwork(joints=12, hidden=32, embed=8), name="infant")
+    with pytest.raises(ValueError, match="infant has 12 joints"):
+        Lifter(infant, starts, LiftSettings(), CPU)

@@ -1,0 +1,28 @@
+"""The value that lifting hands on."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lifting.tracks import Track3D
+
+SHAPES = {
+    "frame_index": (4,), "time_s": (4,), "joints_m": (4, 17, 3), "raw_joints_m": (4, 17, 3), "sigma_m": (4, 17),
+    "imputed": (4, 17), "keypoints_px": (4, 17, 2), "confidence": (4, 17), "boxes": (4, 4),
+}  # fmt: skip
+
+
+def test_length_and_seen_frames() -> None:
+    arrays = {name: np.zeros(shape) for name, shape in SHAPES.items()}
+    arrays["joints_m"][2] = np.nan
+    track = Track3D(track_id=3, **arrays)
+    assert len(track) == 4 and track.seen.tolist() == [True, True, False, True]
+
+
+@pytest.mark.parametrize("name", [name for name in SHAPES if name != "frame_index"])
+def test_wrong_shapes_are_refused_by_name(name: str) -> None:
+    arrays = {key: np.zeros(shape) for key, shape in SHAPES.items()}
+    arrays[name] = np.zeros((5, *SHAPES[name][1:]))
+    with pytest.raises(ValueError, match=f"^{name} "):
+        Track3D(track_id=3, **arrays)

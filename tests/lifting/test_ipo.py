@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -121,7 +122,13 @@ def test_grid_starts_are_independent_of_each_other(pose: Tensor) -> None:
 def test_adam_recovers_a_roll_and_the_depth(pose: Tensor) -> None:
     truth, T = pose @ turn("z", 35).T, torch.tensor([[0.3, -0.2, 3.6]])
     rays, confidence = rays_to(truth, T), torch.ones(1, 17)
-    options = {"joints": (0, 1, 4, 8), "axes": "z", "depth_m": 3.0, "depth_scale": (0.5, 2.0), "learning_rate": 0.01}
+    options: dict[str, Any] = {
+        "joints": (0, 1, 4, 8),
+        "axes": "z",
+        "depth_m": 3.0,
+        "depth_scale": (0.5, 2.0),
+        "learning_rate": 0.01,
+    }
     start_x, start_T = adam_start(pose, rays, confidence, steps=0, **options)
     assert torch.equal(start_x, pose) and torch.allclose(start_T, rays[:, 0] * 3.0)
     x, found = adam_start(pose, rays, confidence, steps=250, **options)
@@ -137,7 +144,12 @@ def test_adam_turns_about_the_first_axis_first(pose: Tensor) -> None:
     # R_y R_x cannot be written as another R_x R_y: only the documented order reaches this pose
     truth, T = pose @ (turn("y", 40) @ turn("x", 30)).T, torch.tensor([[0.0, 0.0, 3.0]])
     rays = rays_to(truth, T)
-    options = {"joints": tuple(range(17)), "depth_m": 3.0, "depth_scale": (0.999, 1.001), "learning_rate": 0.02}
+    options: dict[str, Any] = {
+        "joints": tuple(range(17)),
+        "depth_m": 3.0,
+        "depth_scale": (0.999, 1.001),
+        "learning_rate": 0.02,
+    }
     errors = {
         axes: float((adam_start(pose, rays, torch.ones(1, 17), axes=axes, steps=150, **options)[0] - truth).norm())
         for axes in ("xy", "yx")
@@ -157,7 +169,13 @@ def test_adam_treats_poses_of_a_batch_alone(pose: Tensor) -> None:
     truth = torch.stack([pose[0] @ turn("z", a).T for a in (20, -50)])
     rays = rays_to(truth, torch.tensor([[0.5, 0.0, 2.5], [-0.5, 0.1, 4.0]]))
     confidence = torch.rand(2, 17, generator=torch.Generator().manual_seed(0))
-    options = {"joints": (0, 1, 4), "axes": "xyz", "depth_m": 3.0, "depth_scale": (0.5, 2.0), "steps": 40}
+    options: dict[str, Any] = {
+        "joints": (0, 1, 4),
+        "axes": "xyz",
+        "depth_m": 3.0,
+        "depth_scale": (0.5, 2.0),
+        "steps": 40,
+    }
     x, T = adam_start(pose, rays, confidence, **options)
     for i in range(2):
         alone_x, alone_T = adam_start(pose, rays[i : i + 1], confidence[i : i + 1], **options)

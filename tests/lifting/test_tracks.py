@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -14,7 +16,7 @@ SHAPES = {
 
 
 def test_length_and_seen_frames() -> None:
-    arrays = {name: np.zeros(shape) for name, shape in SHAPES.items()}
+    arrays: dict[str, Any] = {name: np.zeros(shape) for name, shape in SHAPES.items()}
     arrays["joints_m"][2] = np.nan
     track = Track3D(track_id=3, **arrays)
     assert len(track) == 4 and track.seen.tolist() == [True, True, False, True]
@@ -22,7 +24,7 @@ def test_length_and_seen_frames() -> None:
 
 @pytest.mark.parametrize("name", [name for name in SHAPES if name != "frame_index"])
 def test_wrong_shapes_are_refused_by_name(name: str) -> None:
-    arrays = {key: np.zeros(shape) for key, shape in SHAPES.items()}
+    arrays: dict[str, Any] = {key: np.zeros(shape) for key, shape in SHAPES.items()}
     arrays[name] = np.zeros((5, *SHAPES[name][1:]))
     with pytest.raises(ValueError, match=f"^{name} "):
         Track3D(track_id=3, **arrays)

@@ -69,8 +69,9 @@ class ConsoleReporter:
 
         class Speed(ProgressColumn):
             def render(self, task: Task) -> Text:
-                speed = task.finished_speed or task.speed
-                return Text("" if speed is None else f"{speed:5.1f} frames/s", style="cyan")
+                # Over the whole stage: rich's own speed needs several updates, and short stages make one.
+                elapsed = task.finished_time if task.finished else task.elapsed
+                return Text(f"{task.completed / elapsed:5.1f} frames/s" if elapsed else "", style="cyan")
 
         columns = (
             TextColumn("{task.description:<8}"), BarColumn(bar_width=30), MofNCompleteColumn(), Speed(),

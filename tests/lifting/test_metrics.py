@@ -39,10 +39,12 @@ def test_pa_mpjpe_ignores_place_turn_and_size(truth: NDArray[np.float64]) -> Non
     assert np.allclose(procrustes_align(moved, truth), truth, atol=1e-12)
 
 
-def test_alignment_is_the_best_similarity(truth: NDArray[np.float64]) -> None:
+@pytest.mark.parametrize("mirror", [1.0, -1.0], ids=["alike", "mirrored"])
+def test_alignment_is_the_best_similarity(truth: NDArray[np.float64], mirror: float) -> None:
     target = truth[0, 0]
     predicted = 0.8 * Rotation.from_euler("xyz", [0.5, -1.0, 2.0]).apply(target) + 0.3
     predicted += np.random.default_rng(3).normal(size=predicted.shape) * 0.5
+    predicted[:, 0] *= mirror
     p, t = predicted - predicted.mean(0), target - target.mean(0)
     turned = Rotation.align_vectors(t, p)[0].apply(p)
     scale = (turned * t).sum() / (turned**2).sum()

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from lifting.camera import Camera
 
-__all__ = ["SyntheticView", "sequence_views", "single_frame_views"]
+__all__ = ["FOCAL_PX", "IMAGE_SIZE", "STRIDE", "SyntheticView", "sequence_views", "single_frame_views"]
 
 FOCAL_PX, IMAGE_SIZE = 1145.0, (1000, 1000)
-_STRIDE = 15  # single frames are drawn from every 15th frame
+STRIDE = 15  # single frames are drawn from every 15th frame
 _LONGEST = 90
 
 
@@ -26,6 +26,7 @@ class SyntheticView:
         keypoints_px: ``[N, 17, 2]`` 2D evidence.
         time_s: ``[N]`` seconds; all zero for frames that have nothing to do with each other.
         camera: the camera.
+        noise_px: standard deviation of the noise on each coordinate of the 2D.
     """
 
     name: str
@@ -33,6 +34,7 @@ class SyntheticView:
     keypoints_px: NDArray[np.float64]
     time_s: NDArray[np.float64]
     camera: Camera
+    noise_px: float
 
 
 def single_frame_views(
@@ -50,7 +52,7 @@ def single_frame_views(
         seed: of the draw; the same seed gives the same cameras for every noise.
     """
     rng = np.random.default_rng(seed)
-    index = np.sort(rng.choice(np.arange(0, len(poses), _STRIDE), count, replace=False))
+    index = np.sort(rng.choice(np.arange(0, len(poses), STRIDE), count, replace=False))
     chosen = np.asarray(poses, np.float64)[index]
     rng = np.random.default_rng(seed)
     joints = np.stack([_before_camera(pose[None] - pose[:1], rng)[0] for pose in chosen])
@@ -107,4 +109,4 @@ def _seen(
 ) -> SyntheticView:
     camera = Camera.from_focal(FOCAL_PX, IMAGE_SIZE, "synthetic camera")
     pixels = camera.project(joints)
-    return SyntheticView(name, joints, pixels + rng.normal(size=pixels.shape) * noise_px, time_s, camera)
+    return SyntheticView(name, joints, pixels + rng.normal(size=pixels.shape) * noise_px, time_s, camera, noise_px)

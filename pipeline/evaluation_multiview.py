@@ -1,0 +1,213 @@
+"""``zedo-video evaluate multiview``: real videos of one person from calibrated cameras, end to end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from detectors.base import PoseDetector
+from detectors.people import PersonTrack2D
+from detectors.tracking import track_people
+from lifting.benchmarks.multiview import LIMBS, Reference, main_person, view_errors
+from lifting.camera import Camera
+from lifting.lifter import Lifter
+from lifting.prior import Prior
+from pipeline.archive import load_arrays
+from pipeline.camera_choice import choose_camera
+from pipeline.detection import detect_people, stored_people
+from pipeline.errors import InputError
+from pipeline.machine import describe_machine
+from pipeline.progress import Reporter
+from pipeline.reports import Report, describe_lifting, table_text, versions
+from pipeline.settings import RunSettings
+from pipeline.video import VideoInfo, probe
+from pipeline.workspace import Workspace
+
+__all__ = ["CAMERAS", "RELIABLE_PX", "evaluate_multiview", "load_reference", "multiview_table"]
+
+#: Where the intrinsics come from.
+CAMERAS = ("calibrated", "assumed")
+
+#: Frames are judged whose worst limb joint was triangulated to better than this.
+RELIABLE_PX = 25.0
+
+_ARRAYS = {
+    "frames": "frames", "joints_m": "x3d", "reprojection_px": "reproj", "K": "K", "distortion": "D", "R": "R", "T": "T"
+}  # fmt: skip
+
+
+def load_reference(folder: Path) -> tuple[Reference, list[Path]]:
+    """The truth and the video of each camera, ``cam*.mp4`` in alphabetical order.
+
+    Raises:
+        InputError: the folder lacks ``reference.npz`` or videos, or the reference is of another form.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder} is no folder; give one with reference.npz and a video cam*.mp4 per camera")
+    path = folder / "reference.npz"
+    try:
+        arrays = load_arrays(path)
+    except FileNotFoundError as error:
+        raise InputError(f"{folder} has no reference.npz; give a folder with one and a video cam*.mp4 per camera") from error
+    except ValueError as error:
+        raise InputError(f"{path} is damaged or no .npz of plain arrays") from error
+    missing = [name for name in _ARRAYS.values() if name not in arrays]
+    if missing:
+        raise InputError(f"{path} has no array {missing[0]}; see docs/evaluation.md for what it must hold")
+    try:
+        reference = Reference(**{field: arrays[name] for field, name in _ARRAYS.items()})
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{path} cannot be used: {error}") from error
+    videos = sorted(folder.glob("cam*.mp4"))
+    if len(videos) != len(reference.K):
+        raise InputError(f"{folder} has {len(videos)} videos cam*.mp4 for {len(reference.K)} cameras in its reference.npz")
+    if not reference.reliable(RELIABLE_PX).any():
+        raise InputError(f"{path} has no frame whose limbs were triangulated to better than {RELIABLE_PX:g} px")
+    return reference, videos
+
+
+def evaluate_multiview(
+    folder: Path,
+    detector: PoseDetector,
+    lifter: Lifter,
+    prior: Prior,
+    reporter: Reporter,
+    *,
+    cameras: Sequence[str] = CAMERAS,
+) -> Report:
+    """Run every video from the file to joints, as ``zedo-video VIDEO`` would, and judge the main person.
+
+    Args:
+        folder: see ``load_reference``.
+        detector, lifter, prior: what a run uses.
+        reporter: gets the progress.
+        cameras: which intrinsics to lift with, of ``CAMERAS``; the first one gives the headline.
+
+    Raises:
+        InputError: the folder or a video cannot be used.
+    """
+    reference, videos = load_reference(folder)
+    began = time.perf_counter()
+    infos = [probe(video) for video in videos]
+    reliable = reference.reliable(RELIABLE_PX)
+    groups: list[dict[str, Any]] = []
+    for number, info in enumerate(infos):
+        size = (info.width, info.height)
+        calibrated = reference.camera(number, size)
+        limbs = reference.limbs(number)
+        with reporter.stage(info.path.name, info.frame_count) as advance:
+            tracks = _people(info, detector, advance)
+        person = main_person(tracks, reference.frames, calibrated.project(limbs))
+        for kind in cameras:
+            camera = calibrated if kind == "calibrated" else choose_camera(RunSettings(), info)
+            lifted, seconds = _lift(lifter, tracks, person, camera)
+            group: dict[str, Any] = {
+                "camera": kind,
+                "source": camera.source,
+                "video": info.path.name,
+                "people": len(tracks),
+                "frames": int(reliable.sum()),
+            }
+            smoothed, plain = (values[reliable] * 1000 for values in view_errors(lifted, reference.frames, limbs))
+            raw, _ = (v[reliable] * 1000 for v in view_errors(lifted, reference.frames, limbs, smoothed=False))
+            found = np.isfinite(smoothed)
+            group |= {
+                "frames_found": int(found.sum()),
+                "found": float(found.mean()),
+                "pa_mpjpe_mm": _median(smoothed),
+                "unsmoothed_pa_mpjpe_mm": _median(raw),
+                "mpjpe_mm": _median(plain),
+                "lift_seconds": seconds,
+            }
+            groups.append(group)
+    averages = {kind: _average([group for group in groups if group["camera"] == kind]) for kind in cameras}
+    return Report(
+        protocol=_protocol(folder, reference, lifter, int(reliable.sum())) | {"headline": f"{cameras[0]} camera"},
+        metrics={**averages[cameras[0]], "cameras": averages},
+        per_group=groups,
+        time={"seconds": time.perf_counter() - began, **describe_machine()},
+        provenance=describe_lifting(lifter, prior)
+        | {"detector": detector.describe(), "runtime": versions("onnxruntime", "av", "trackers")},
+    )
+
+
+def _people(info: VideoInfo, detector: PoseDetector, advance: Any) -> list[PersonTrack2D]:
+    # A workspace of its own: what another run found must not be judged again.
+    with TemporaryDirectory(prefix="zedo-video-") as scratch:
+        workspace = Workspace(Path(scratch) / "people", {})
+        detect_people(info.path, detector, workspace, start_s=None, end_s=None, on_progress=advance)
+        return track_people([(frame.frame_index, frame.time_s, frame.people) for frame in stored_people(workspace)])
+
+
+def _lift(lifter: Lifter, tracks: list[PersonTrack2D], person: PersonTrack2D | None, camera: Camera) -> tuple[Any, float]:
+    """The main person in 3D; everybody is lifted, as in a run."""
+    began = time.perf_counter()
+    lifted = {track.track_id: track for track in lifter.lift(tracks, camera)}
+    seconds = time.perf_counter() - began
+    return (None if person is None else lifted.get(person.track_id)), seconds
+
+
+def _median(values: Any) -> float:
+    """Of the frames in which the person was found; NaN if there is none."""
+    finite = values[np.isfinite(values)]
+    return float(np.median(finite)) if len(finite) else float("nan")
+
+
+def _average(groups: list[dict[str, Any]]) -> dict[str, float]:
+    """Over cameras; a view without the person leaves the average undefined."""
+    names = ("pa_mpjpe_mm", "unsmoothed_pa_mpjpe_mm", "mpjpe_mm", "found")
+    return {name: float(np.mean([group[name] for group in groups])) for name in names}
+
+
+def _protocol(folder: Path, reference: Reference, lifter: Lifter, reliable: int) -> dict[str, Any]:
+    settings = lifter.settings
+    return {
+        "name": "multiview",
+        "data": folder.resolve().name,
+        "evidence_2d": "this program's own detector and tracker on the videos",
+        "camera": "calibrated: K and distortion of the reference; assumed: what a run without camera options takes",
+        "person": "the track with most frames near the projected reference",
+        "frames": f"{reliable} of {len(reference.frames)}: worst limb joint triangulated to better than {RELIABLE_PX:g} px",
+        "joints": LIMBS,
+        "pa_mpjpe": "similarity alignment per frame on the 12 joints, without mirroring; median over the frames in which "
+        "the person was found, mean over cameras",
+        "mpjpe": "middle of the hips on middle of the hips, no scaling; median and mean likewise",
+        "preset": settings.preset,
+        "steps": len(settings.schedule()),
+        "starting_poses": settings.clusters,
+        "choice": "by the optimiser itself, without ground truth",
+    }
+
+
+def multiview_table(report: Report) -> str:
+    """The report for people."""
+    rows = []
+    for kind, average in report.metrics["cameras"].items():
+        groups = [group for group in report.per_group if group["camera"] == kind]
+        for group in groups:
+            count = f"{group['frames_found']} / {group['frames']}"
+            rows.append([f"{kind} K", group["video"], str(group["people"]), count, *_numbers(group)])
+        rows.append([f"{kind} K", "average", "", f"{average['found'] * 100:.0f} %", *_numbers(average)])
+    protocol, machine = report.protocol, report.time
+    sources = dict.fromkeys(group["source"] for group in report.per_group)
+    notes = [
+        f"medians over frames, 12 limb joints; frames judged: {protocol['frames']}",
+        f"K: {'; '.join(sources)}",
+        f"{protocol['preset']}, {protocol['steps']} steps, S = {protocol['starting_poses']}, prior "
+        f"{report.provenance['prior']['name']}, detector {report.provenance['detector']['name']}; "
+        f"{machine['seconds']:.0f} s on {machine['cpu']}, {machine['threads']} threads, load {machine['load_average']}",
+    ]
+    columns = ["camera", "video", "people", "found", "PA-MPJPE mm", "before smoothing", "MPJPE mm"]
+    return table_text(f"Real videos against triangulation: {protocol['data']}", columns, rows, notes)
+
+
+def _numbers(record: dict[str, Any]) -> list[str]:
+    return [
+        "not found" if np.isnan(record[name]) else f"{record[name]:.1f}"
+        for name in ("pa_mpjpe_mm", "unsmoothed_pa_mpjpe_mm", "mpjpe_mm")
+    ]

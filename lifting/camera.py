@@ -53,7 +53,7 @@ class Camera:
     def rays(self, points_px: ArrayLike) -> NDArray[np.float64]:
         """Back-project pixels ``[..., 2]`` to ray directions ``[..., 3]`` with z = 1, undistorted."""
         points = np.asarray(points_px, dtype=np.float64)
-        if self.distortion.size:
+        if self.distortion.size and points.size:
             import cv2
 
             flat = np.ascontiguousarray(points.reshape(-1, 1, 2))

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from lifting.geometry import project_to_plane, reprojection_error, solve_translation
 
-__all__ = ["adam_start", "grid_start", "rotation_matrix", "turned_poses"]
+__all__ = ["adam_start", "grid_start", "quaternion_matrix", "rotation_matrix", "turned_poses"]
 
 _YAWS, _ROLLS = 12, 9
 _ROLL_STEP = math.pi / 8
@@ -83,48 +83,64 @@ def adam_start(
     *,
     joints: tuple[int, ...],
     axes: str,
-    depth_m: float,
-    depth_scale: tuple[float, float],
+    distance_m: float,
+    distance_scale: tuple[float, float],
     steps: int = 500,
     learning_rate: float = 0.1,
 ) -> tuple[Tensor, Tensor]:
-    """The published start: rotation angles and the depth of the pelvis by Adam on the L1 reprojection error.
+    """The published start: a rotation about given axes and the distance of the pelvis, by Adam on the L1 reprojection.
 
-    The pelvis stays on its ray at ``scale * depth_m``, with the scale held within its bounds.
+    The rotation is a quaternion of which the real part and the parts of the free axes are optimised. The pelvis stays
+    on its ray at ``scale * distance_m`` from the camera, with the scale held within its bounds. Joints that were not
+    seen do not count; the published protocol has none of them.
 
     Args:
         poses: ``[B, J, 3]`` or ``[1, J, 3]`` root-centred starting poses, metres.
-        rays: ``[B, J, 3]``, z = 1.
+        rays: ``[B, J, 3]``, z = 1; the first joint is the pelvis.
         confidence: ``[B, J]``.
         joints: which joints the error is taken over.
-        axes: rotation axes that are free, for example ``"z"`` or ``"xyz"``; the first one is applied first.
-        depth_m: initial depth.
-        depth_scale: bounds of the factor on it.
+        axes: rotation axes that are free, for example ``"z"`` or ``"xyz"``.
+        distance_m: initial distance of the pelvis.
+        distance_scale: bounds of the factor on it.
         steps, learning_rate: of Adam (500 and 0.1 as published).
 
     Returns:
         ``x [B, J, 3]`` and ``T [B, 3]``.
     """
-    batch = len(rays)
-    chosen = list(joints)
+    batch, device = len(rays), rays.device
+    chosen = torch.tensor(joints, device=device)
+    poses = poses.expand(batch, -1, -1)
+    towards = torch.nn.functional.normalize(rays[:, 0], dim=-1) * distance_m
+    target, seen = rays[:, chosen, :2], (confidence[:, chosen] > 0).to(rays.dtype)
+    free = torch.tensor([True, *(axis in axes for axis in "xyz")], device=device)
     with torch.enable_grad():
-        angles = torch.zeros(len(axes), batch, device=rays.device, requires_grad=True)
-        scale = torch.ones(batch, device=rays.device, requires_grad=True)
-        optimiser = torch.optim.Adam([angles, scale], lr=learning_rate)
+        quaternion = torch.tensor([1.0, 0.0, 0.0, 0.0], device=device).repeat(batch, 1).requires_grad_()
+        scale = torch.ones(batch, 1, device=device, requires_grad=True)
+        optimiser = torch.optim.Adam([quaternion, scale], lr=learning_rate)
 
-        def placed() -> tuple[Tensor, Tensor]:
-            x = poses.expand(batch, -1, -1)
-            for axis, angle in zip(axes, angles, strict=True):
-                x = x @ rotation_matrix(axis, angle).transpose(-1, -2)
-            return x, rays[:, 0] * (scale.clamp(*depth_scale) * depth_m)[:, None]
+        def placed(which: Tensor) -> tuple[Tensor, Tensor]:
+            rotation = quaternion_matrix(torch.where(free, quaternion, 0.0))
+            return which @ rotation.transpose(-1, -2), scale.clamp(*distance_scale) * towards
 
+        judged = poses[:, chosen]
         for _ in range(steps):
-            x, T = placed()
-            gap = (project_to_plane(x + T[:, None]) - rays[..., :2]).abs().sum(-1) * confidence
+            x, T = placed(judged)
+            gap = (project_to_plane(x + T[:, None]) - target).abs().sum(-1) * seen
             # The sum over poses keeps them independent of each other.
-            loss = gap[:, chosen].mean(-1).sum()
+            loss = gap.sum()
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
-        x, T = placed()
+        x, T = placed(poses)
     return x.detach(), T.detach()
+
+
+def quaternion_matrix(quaternion: Tensor) -> Tensor:
+    """Rotations ``[..., 3, 3]`` of quaternions ``[..., 4]`` (real part first, any length)."""
+    w, x, y, z = torch.nn.functional.normalize(quaternion, dim=-1).unbind(-1)
+    rows = (
+        1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w),
+        2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w),
+        2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y),
+    )  # fmt: skip
+    return torch.stack(rows, dim=-1).unflatten(-1, (3, 3))

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from detectors.h36m import to_h36m17
 from detectors.people import PersonTrack2D
 from lifting.body import bone_lengths, stature
+from lifting.bones import BoneKeeper
 from lifting.camera import Camera
 from lifting.device import matmul_dtype
-from lifting.ipo import grid_start
-from lifting.oil import optimise
 from lifting.prior import Prior, StartingPoses
 from lifting.settings import LiftSettings
+from lifting.solve import Evidence, judging_noise, solve_fast, solve_reference
 from lifting.temporal import time_kernel
 from lifting.tracks import Track3D
 from lifting.uncertainty import joint_sigma
@@ -58,7 +58,11 @@ class Lifter:
         self._network = prior.network.to(device)
         self._poses = torch.from_numpy(starts.poses[settings.clusters]).to(device)
         self._size_m = starts.size_m
-        self._dtype = matmul_dtype(device) if settings.preset == "fast" else torch.float32
+        self._mean_bones = torch.from_numpy(starts.bone_lengths_m).to(device, torch.float32)
+        self._noise = judging_noise(torch.Generator().manual_seed(settings.seed)).to(device)
+        self._dtype = matmul_dtype(device)
+        # A processor's cache holds a few hundred rows; a GPU wants thousands.
+        self._batch_rows = settings.window if device.type == "cpu" else max(settings.window, 4096)
 
     def lift(
         self, tracks: Sequence[PersonTrack2D], camera: Camera, on_progress: Progress | None = None
@@ -102,6 +106,8 @@ class Lifter:
         """
         if time_s is not None:
             return self._lift_rows([rays], [confidence], [time_s], None)[0]
+        if not len(rays):
+            return np.zeros((0, 17, 3))
         single = self._lift_rows(list(rays[:, None]), list(confidence[:, None]), [np.zeros(1)] * len(rays), None)
         return np.concatenate(single)
 
@@ -134,10 +140,10 @@ class Lifter:
             if on_progress is not None:
                 on_progress(done, total)
         joined = [j / np.maximum(s, 1e-12)[:, None, None] for j, s in zip(joints, share, strict=True)]
-        return [self._sized(X, c) for X, c in zip(joined, confidence, strict=True)]
+        return [self._sized(self._held(X, c), c) for X, c in zip(joined, confidence, strict=True)]
 
     def _batches(self, lengths: Sequence[int]) -> Iterator[list[_Window]]:
-        """Windows of all tracks, packed into batches of at most one window length of rows (short tracks share one)."""
+        """Windows of all tracks, packed into batches of rows that suit the device (short tracks share one)."""
         size, overlap = self.settings.window, self.settings.overlap
         batch: list[_Window] = []
         rows = 0
@@ -145,7 +151,7 @@ class Lifter:
             pieces = 1 if length <= size else 1 + -(-(length - size) // (size - overlap))
             span = min(size, length)
             for first in np.linspace(0, length - span, pieces).round().astype(int).tolist() if length else []:
-                if batch and rows + span > size:
+                if batch and rows + span > self._batch_rows:
                     yield batch
                     batch, rows = [], 0
                 batch.append(_Window(track, first, first + span))
@@ -154,13 +160,17 @@ class Lifter:
             yield batch
 
     def _fade(self, window: _Window, length: int) -> NDArray[np.float64]:
-        """Weights of a window's rows: they rise and fall linearly where a neighbouring window takes over."""
-        ramp = np.arange(1, self.settings.overlap + 1) / (self.settings.overlap + 1)
+        """Weights of a window's rows: linear in the inner half of an overlap.
+
+        Its outer quarter belongs to the neighbour alone: the rows at the end of a window know the least of others.
+        """
+        overlap = self.settings.overlap
+        ramp = np.clip(2 * (np.arange(overlap) + 0.5) / overlap - 0.5, 0.0, 1.0)
         weight = np.ones(window.last - window.first)
         if window.first > 0:
-            weight[: len(ramp)] *= ramp
+            weight[:overlap] *= ramp
         if window.last < length:
-            weight[-len(ramp) :] *= ramp[::-1]
+            weight[-overlap:] *= ramp[::-1]
         return weight
 
     def _optimise(
@@ -172,27 +182,51 @@ class Lifter:
     ) -> NDArray[np.float64]:
         settings = self.settings
         # A joint without evidence is never looked at, but NaN times 0 would be NaN.
-        known = torch.from_numpy(np.where(confidence[..., None] > 0, rays, [0.0, 0.0, 1.0])).to(
-            self.device, torch.float32
+        known = np.where(confidence[..., None] > 0, rays, [0.0, 0.0, 1.0])
+        evidence = Evidence(
+            rays=torch.from_numpy(known).to(self.device, torch.float32),
+            confidence=torch.from_numpy(confidence).to(self.device, torch.float32),
+            group=torch.from_numpy(group).to(self.device),
+            groups=int(group[-1]) + 1,
         )
-        trust = torch.from_numpy(confidence).to(self.device, torch.float32)
-        couple = None
-        if settings.loop_couple_s > 0 and len(group) > group[-1] + 1:
-            couple = time_kernel(time_s, group, settings.loop_couple_s, degree=2).on(self.device)
-        x, T = grid_start(self._poses, known, trust)
-        x, T = optimise(self._network, settings.schedule(), x[0], T[0], known, trust, couple=couple, dtype=self._dtype)
-        return (x + T[:, None]).cpu().numpy().astype(np.float64)
+        if settings.preset == "reference":
+            X = solve_reference(self._network, settings.schedule(), self._poses, evidence)
+        else:
+            kernel = None
+            if settings.couple_s > 0 and len(group) > evidence.groups:
+                kernel = time_kernel(time_s, group, settings.couple_s, degree=2).on(self.device)
+            X = solve_fast(
+                self._network, settings.schedule(), self._poses, self._mean_bones, evidence, kernel,
+                hypotheses=settings.hypotheses, bones=settings.bones, noise=self._noise, dtype=self._dtype,
+            )  # fmt: skip
+        return X.cpu().numpy().astype(np.float64)
 
     def _sized(self, joints: NDArray[np.float64], confidence: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Scaled about the camera, which keeps the picture, to the size of a body: one factor for the whole track."""
-        if not len(joints):
+        """Scaled about the camera, which keeps the picture, to the size of a body: one factor for the whole track.
+
+        The published optimiser has no such step; with it only a height that was asked for is set.
+        """
+        settings = self.settings
+        if not len(joints) or (settings.preset == "reference" and settings.person_height_m is None):
             return joints
         wanted, sizes = self._size_m, bone_lengths(joints).sum(axis=-1)
-        if self.settings.person_height_m is not None:
-            wanted, sizes = self.settings.person_height_m, stature(joints)
+        if settings.person_height_m is not None:
+            wanted, sizes = settings.person_height_m, stature(joints)
         # The frames that show the whole body know best how large it is.
         seen = confidence.sum(axis=1)
         return joints * (wanted / float(np.median(sizes[seen >= np.quantile(seen, 0.25)])))
+
+    def _held(self, joints: NDArray[np.float64], confidence: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Joints of one track with the same bone lengths in all frames; windows have estimated them one by one."""
+        if self.settings.preset == "reference" or self.settings.bones == 0 or not len(joints):
+            return joints
+        keeper = BoneKeeper(
+            self._mean_bones.cpu().double(),
+            torch.zeros(len(joints), dtype=torch.int64),
+            1,
+            torch.from_numpy(confidence),
+        )
+        return np.asarray(keeper(torch.from_numpy(joints), 1.0).numpy())
 
     def _track(
         self,

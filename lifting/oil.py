@@ -23,7 +23,7 @@ def optimise(
     rays: Tensor,
     confidence: Tensor,
     *,
-    couple: Callable[[Tensor], Tensor] | None = None,
+    couple: Callable[[int, Tensor], Tensor] | None = None,
     on_step: Callable[[int], None] | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> tuple[Tensor, Tensor]:
@@ -38,8 +38,9 @@ def optimise(
         x: ``[B, J, 3]`` initial root-centred poses, metres, camera axes (see ``lifting.ipo``).
         T: ``[B, 3]`` initial translations, metres.
         rays: ``[B, J, 3]`` directions with z = 1.
-        confidence: ``[B, J]`` in 0..1, how far a joint is pulled to its ray; 0 leaves it to the prior.
-        couple: applied to x after each step, for example a kernel over neighbouring frames.
+        confidence: ``[B, J]`` in 0..1, how far the 2D evidence is trusted; 0 leaves the joint to the prior.
+        couple: called with the index of the step and x after each one and gives the x to go on with: what frames know
+            of each other.
         on_step: called with the number of steps done.
         dtype: arithmetic of the matrix products; the state stays float32.
 
@@ -49,7 +50,8 @@ def optimise(
     """
     noise = FoldedScoreNetwork(network, schedule.times.to(x.device, torch.float32), dtype)
     drift, denoise = schedule.drift.tolist(), schedule.denoise.tolist()
-    pull = schedule.relax * confidence[..., None]
+    share = confidence if schedule.weighted else (confidence > 0).to(x.dtype)
+    pull = schedule.relax * share[..., None]
     # Squared twice: the joints that were hardly seen must not tilt the depth of all others.
     weight = confidence**4
     for i in range(len(schedule)):
@@ -59,7 +61,7 @@ def optimise(
         x = x + pull * (nearest_on_rays(X, rays) - X)
         x = x + drift[i] * x - denoise[i] * noise(x, i)
         if couple is not None:
-            x = couple(x)
+            x = couple(i, x)
         if on_step is not None:
             on_step(i + 1)
     return x, T

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import pickle
+import zipfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -118,9 +119,12 @@ def load_starting_poses(path: str | Path | None = None) -> StartingPoses:
             poses = {
                 int(name.removeprefix("poses_")): stored[name] for name in stored.files if name.startswith("poses_")
             }
-            return StartingPoses(poses, stored["bone_lengths_m"].astype(np.float64))
-    except (OSError, ValueError, KeyError) as error:
+            bones = stored["bone_lengths_m"].astype(np.float64)
+        if bones.shape != (16,) or not poses or any(p.shape != (s, 17, 3) for s, p in poses.items()):
+            raise ValueError("other shapes than those of starting poses")
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise PriorError(f"{path} holds no starting poses; write them with `zedo-video train clusters`") from error
+    return StartingPoses(poses, bones)
 
 
 def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -138,17 +142,20 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 def _read_checkpoint(path: Path, ema: bool) -> dict[str, Tensor]:
     try:
         stored = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+    # What torch.load raises on garbage depends on where in the file it stumbles.
+    except (pickle.UnpicklingError, RuntimeError, LookupError, ValueError, TypeError, EOFError, OSError) as error:
         raise PriorError(f"{path} is damaged or holds more than plain tensors, so it was not opened") from error
     if not isinstance(stored, dict):
         raise PriorError(f"{path} holds no weights by name; give a checkpoint of a score network")
     weights = stored.get("model_state_dict", stored)
+    if not isinstance(weights, dict):
+        raise PriorError(f"{path} holds no weights by name; give a checkpoint of a score network")
     weights = {str(name).removeprefix("module."): value for name, value in weights.items() if isinstance(value, Tensor)}
     averaged = stored.get("ema")
     if ema and isinstance(averaged, dict):
         shadow = averaged.get("shadow_params")
         # The published code keeps the averages as a list in the order of the parameters.
-        if isinstance(shadow, list) and len(shadow) == len(weights):
+        if isinstance(shadow, list) and len(shadow) == len(weights) and all(isinstance(v, Tensor) for v in shadow):
             weights = dict(zip(weights, shadow, strict=True))
     return weights
 

@@ -15,36 +15,44 @@ class LiftSettings:
     """Settings of the lifting stage.
 
     Attributes:
-        preset: ``"fast"`` or ``"reference"`` (the published schedule of 1000 steps, every frame on its own).
-        steps: number of optimiser steps; None is what the preset has.
+        preset: ``"fast"``, or ``"reference"``: the published optimiser with 500 Adam steps to start and 1000 steps in
+            float32, every frame on its own. What is not in the paper (coupling, bones, hypotheses) is then off.
+        steps: number of optimiser steps, at least 1; None is what the preset has.
         clusters: number of starting poses S, one of those in the file (1, 10, 50).
+        hypotheses: number of starts in different directions, 1 to 4; the prior chooses among the results.
         couple_s: width of the kernel over neighbouring frames inside the loop, seconds (1 sigma); 0 is none.
+        bones: share of the way to the common bone lengths that each step goes; 0 is none.
         smooth_s: width of the kernel over the finished track, seconds (1 sigma); 0 is none.
         person_height_m: standing height of the people, metres; None assumes the average body of the prior.
         imputed_below: joints seen with less confidence count as placed by the prior.
         least_joints: a frame with fewer seen joints is not lifted.
         window: most frames of one track that are optimised together.
-        overlap: frames that neighbouring windows share and cross-fade.
+        overlap: frames that neighbouring windows share, 0 < overlap < window; they cross-fade in its inner half.
+        seed: of the noise with which the prior judges hypotheses.
     """
 
     preset: Literal["fast", "reference"] = "fast"
     steps: int | None = None
     clusters: int = 1
+    hypotheses: int = 1
     couple_s: float = 2 / 30
+    bones: float = 0.4
     smooth_s: float = 0.05
     person_height_m: float | None = None
     imputed_below: float = 0.1
     least_joints: int = 5
     window: int = 300
-    overlap: int = 40
+    overlap: int = 60
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.steps is not None and self.steps < 1:
+            raise ValueError(f"the optimiser needs at least 1 step, not {self.steps}")
+        if not 0 < self.overlap < self.window:
+            raise ValueError(f"windows of {self.window} frames cannot overlap by {self.overlap}")
 
     def schedule(self) -> Schedule:
         """The steps of the preset."""
         if self.preset == "reference":
-            return reference_schedule(self.steps or 1000)
-        return fast_schedule(self.steps or 50, t_low=0.03)
-
-    @property
-    def loop_couple_s(self) -> float:
-        """``couple_s``, or 0 in the reference preset."""
-        return self.couple_s if self.preset == "fast" else 0.0
+            return reference_schedule() if self.steps is None else reference_schedule(self.steps)
+        return fast_schedule() if self.steps is None else fast_schedule(self.steps)

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["TimeKernel", "time_kernel"]
+__all__ = ["TimeKernel", "TorchKernel", "time_kernel"]
 
 _REACH = 3.0  # standard deviations after which a neighbour no longer counts
 _REGULARISER = 1e-3
@@ -44,6 +44,11 @@ class TorchKernel:
 
     index: Tensor
     weight: Tensor
+
+    def repeated(self, count: int) -> TorchKernel:
+        """The filter for ``count`` copies of the rows, one after the other."""
+        shift = torch.arange(count, device=self.index.device).repeat_interleave(len(self.index)) * len(self.index)
+        return TorchKernel(self.index.repeat(count, 1) + shift[:, None], self.weight.repeat(count, 1))
 
     def __call__(self, rows: Tensor) -> Tensor:
         """Filter a tensor ``[B, ...]``."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from lifting.ipo import quaternion_matrix, rotation_matrix
 from lifting.training.skeleton import BodyParts, assemble
 
 __all__ = ["Augmentation", "draw_poses", "random_rotation"]
@@ -68,14 +69,7 @@ def draw_poses(
 
 def random_rotation(count: int, generator: torch.Generator) -> Tensor:
     """Uniformly distributed rotations ``[count, 3, 3]``, from unit quaternions."""
-    q = torch.nn.functional.normalize(torch.randn(count, 4, generator=generator), dim=-1)
-    w, x, y, z = q.unbind(-1)
-    rows = (
-        1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w),
-        2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w),
-        2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y),
-    )  # fmt: skip
-    return torch.stack(rows, dim=-1).view(count, 3, 3)
+    return quaternion_matrix(torch.randn(count, 4, generator=generator))
 
 
 def _exchange_limbs(
@@ -158,8 +152,6 @@ def _mirror(body: BodyParts, chosen: Tensor) -> BodyParts:
 
 def _camera_rotation(count: int, a: Augmentation, generator: torch.Generator) -> Tensor:
     """Any yaw, some pitch and roll, and for a share of the poses any orientation at all: ``[count, 3, 3]``."""
-    from lifting.ipo import rotation_matrix
-
     yaw = torch.rand(count, generator=generator) * (2 * math.pi)
     pitch = (torch.rand(count, generator=generator) * 1.5 - 0.5) * a.pitch
     roll = torch.randn(count, generator=generator) * a.roll

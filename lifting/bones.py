@@ -1,0 +1,77 @@
+"""The body does not change along a track: bone lengths are estimated from all its frames and held in each."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lifting.body import BONES
+
+__all__ = ["BoneKeeper", "ancestors", "mirrored_bones"]
+
+#: A track counts the mean body like this many frames of its own, so single frames lean on it and long tracks do not.
+_MEAN_BODY_FRAMES = 0.4
+
+
+def ancestors() -> NDArray[np.float64]:
+    """``[17, 16]``: 1 where a bone lies between the pelvis and a joint, so that joints are sums of bones."""
+    paths = np.zeros((17, 16))
+    for bone, (parent, child) in enumerate(BONES):
+        paths[child] = paths[parent]
+        paths[child, bone] = 1.0
+    return paths
+
+
+def mirrored_bones() -> list[int]:
+    """For every bone the one on the other side of the body."""
+    from detectors.layouts import H36M_17
+
+    pairs = [tuple(pair) for pair in BONES.tolist()]
+    return [pairs.index((H36M_17.flip[parent], H36M_17.flip[child])) for parent, child in pairs]
+
+
+class BoneKeeper:
+    """Moves poses towards bone lengths that are the same in all frames of a group and on both sides of the body.
+
+    The lengths are estimated anew at each call: they settle together with the poses.
+
+    Args:
+        mean_m: ``[16]`` bone lengths of the mean body, of which only the proportions are used.
+        group: ``[B]`` int64, which track a pose belongs to, counted from 0.
+        groups: number of groups.
+        confidence: ``[B, 17]`` a bone is estimated from the frames that show both its ends.
+    """
+
+    def __init__(self, mean_m: Tensor, group: Tensor, groups: int, confidence: Tensor) -> None:
+        device = confidence.device
+        self._group, self._groups = group, groups
+        self._parent, self._child = (torch.from_numpy(BONES[:, end].copy()).to(device) for end in (0, 1))
+        self._paths = torch.from_numpy(ancestors()).to(device, mean_m.dtype)
+        self._mirror = torch.tensor(mirrored_bones(), device=device)
+        self._proportions = mean_m / mean_m.sum()
+        # A trace of trust in every frame: a bone that nobody saw has the length the prior gives it.
+        self._weight = torch.minimum(confidence[:, self._parent], confidence[:, self._child]).clamp_min(0.01)
+
+    def lengths(self, x: Tensor) -> Tensor:
+        """Estimated lengths ``[B, 16]`` for poses ``[B, 17, 3]``, those of the group in every row."""
+        present = (x[:, self._child] - x[:, self._parent]).norm(dim=-1)
+        size = present.sum(dim=1, keepdim=True)
+        mean = self._sum(present * self._weight) / self._sum(self._weight)
+        mean = (mean + mean[:, self._mirror]) / 2
+        frames = self._sum(torch.ones_like(size))
+        typical = self._proportions * (self._sum(size) / frames)
+        return ((frames * mean + _MEAN_BODY_FRAMES * typical) / (frames + _MEAN_BODY_FRAMES))[self._group]
+
+    def __call__(self, x: Tensor, share: float) -> Tensor:
+        """Poses ``[B, 17, 3]`` that went ``share`` of the way to the held lengths, directions and centroid kept."""
+        bones = torch.nn.functional.normalize(x[:, self._child] - x[:, self._parent], dim=-1)
+        held = torch.einsum("jk,bkd->bjd", self._paths, bones * self.lengths(x)[..., None])
+        held = held + (x - held).mean(dim=1, keepdim=True)
+        return x + share * (held - x)
+
+    def _sum(self, values: Tensor) -> Tensor:
+        """Sum over the rows of each group, ``[B, D]`` -> ``[G, D]``."""
+        total = torch.zeros(self._groups, values.shape[1], device=values.device, dtype=values.dtype)
+        return total.index_add_(0, self._group, values)

@@ -20,7 +20,7 @@ from lifting.benchmarks.mocap import (
     scores,
 )
 from lifting.benchmarks.statistics import Estimate
-from lifting.benchmarks.synthetic import FOCAL_PX, IMAGE_SIZE, STRIDE, sequence_views, single_frame_views
+from lifting.benchmarks.synthetic import FOCAL_PX, IMAGE_SIZE, STRIDE, SyntheticView, sequence_views, single_frame_views
 from lifting.lifter import Lifter
 from lifting.prior import Prior
 from pipeline.archive import load_arrays
@@ -30,7 +30,7 @@ from pipeline.progress import Reporter
 from pipeline.reports import Report, describe_lifting, table_text
 from pipeline.training import load_poses
 
-__all__ = ["MocapData", "evaluate_mocap", "load_mocap", "mocap_table"]
+__all__ = ["MocapData", "evaluate_mocap", "frame_views", "load_mocap", "mocap_table"]
 
 
 @dataclass(frozen=True)
@@ -101,19 +101,15 @@ def evaluate_mocap(
     Raises:
         InputError: the file holds less than was asked for.
     """
-    available = -(-len(data.poses) // STRIDE)
-    if count > available:
-        raise InputError(f"{data.file} is enough for {available} single frames; give --count {available} or less")
+    frames = frame_views(data, count=count, noise_px=noise_px, seed=seed)
     if sequences > len(data.start):
         raise InputError(f"{data.file} has {len(data.start)} clips; give --sequences {len(data.start)} or less")
     began = time.perf_counter()
-    levels = (0.0, noise_px)
-    frames = [single_frame_views(data.poses, noise_px=noise, count=count, seed=seed) for noise in levels]
     clips = [
         sequence_views(
             data.poses, data.start, data.length, data.names, fps=data.fps, noise_px=noise, count=sequences, seed=seed
         )
-        for noise in levels
+        for noise in (0.0, noise_px)
     ]
     lift_frames(lifter, single_frame_views(data.poses, noise_px=0.0, count=1, seed=seed))  # the first call is slower
     length = sum(len(view.joints_m) for view in clips[0])
@@ -139,13 +135,23 @@ def evaluate_mocap(
     groups = [_group(outcome, rng) for outcome in outcomes]
     handed_on = groups[-1]
     return Report(
-        protocol=_protocol(data, lifter, frames=count, clips=[len(view.joints_m) for view in clips[0]], noise_px=noise_px)
+        protocol=_protocol(
+            data, lifter, frames=count, clips=[len(view.joints_m) for view in clips[0]], noise_px=noise_px
+        )
         | {"headline": f"{handed_on['name']}, noise {noise_px:g} px", "seed": seed},
         metrics={name: value["value"] for name, value in handed_on["metrics"].items()},
         per_group=groups,
         time={"seconds": time.perf_counter() - began, **describe_machine()},
         provenance=describe_lifting(lifter, prior),
     )
+
+
+def frame_views(data: MocapData, *, count: int, noise_px: float, seed: int) -> list[SyntheticView]:
+    """Single frames with exact and with noisy 2D, before the same cameras. Raises InputError if there are too few."""
+    available = -(-len(data.poses) // STRIDE)
+    if count > available:
+        raise InputError(f"{data.file} is enough for {available} single frames; give --count {available} or less")
+    return [single_frame_views(data.poses, noise_px=noise, count=count, seed=seed) for noise in (0.0, noise_px)]
 
 
 def _group(outcome: Outcome, rng: np.random.Generator) -> dict[str, Any]:
@@ -174,14 +180,12 @@ def _single_units(outcome: Outcome) -> list[tuple[str, NDArray[np.float64], Outc
     ]
 
 
-def _protocol(
-    data: MocapData, lifter: Lifter, *, frames: int, clips: list[int], noise_px: float
-) -> dict[str, Any]:
+def _protocol(data: MocapData, lifter: Lifter, *, frames: int, clips: list[int], noise_px: float) -> dict[str, Any]:
     settings = lifter.settings
     return {
         "name": "mocap",
         "data": data.file,
-        "evidence_2d": f"projected truth, exact and with Gaussian noise of {noise_px:g} px on each coordinate; confidence 1",
+        "evidence_2d": f"projected truth, exact and with Gaussian noise of {noise_px:g} px per coordinate; confidence 1",
         "camera": {
             "focal_px": FOCAL_PX,
             "image_size": IMAGE_SIZE,
@@ -201,8 +205,8 @@ def _protocol(
         "pa_mpjpe": "after similarity alignment per frame, without mirroring",
         "acceleration_error": "of root-relative joints, mm per frame squared",
         "coverage": {
-            "definition": "root-relative errors of the 16 joints beside the pelvis: coverage_1_sigma and coverage_2_sigma "
-            "are shares of coordinates with |error| <= 1 or 2 sigma_m, coverage_3d the share of joints with distance "
+            "definition": "root-relative errors of the 16 joints beside the pelvis: coverage_1_sigma and "
+            "coverage_2_sigma are the shares of coordinates with |error| <= 1 or 2 sigma_m, coverage_3d the share of joints with distance "
             "<= 1.878 sigma_m, the ball that holds 68.27 % of a Gaussian",
             "expected": EXPECTED_COVERAGE,
         },
@@ -224,9 +228,9 @@ def mocap_table(report: Report) -> str:
     ]
     protocol, machine = report.protocol, report.time
     notes = [
-        f"sigma of {_noise(group)}: {_share(group, 'coverage_1_sigma')} of the coordinates within 1 sigma (68 % expected), "
-        f"{_share(group, 'coverage_2_sigma')} within 2 (95 %), {_share(group, 'coverage_3d')} of the joints within the "
-        "68 % ball"
+        f"sigma of {_noise(group)}: {_share(group, 'coverage_1_sigma')} of the coordinates within 1 sigma (68 % "
+        f"expected), {_share(group, 'coverage_2_sigma')} within 2 (95 %), {_share(group, 'coverage_3d')} of the joints "
+        "within the 68 % ball"
         for group in report.per_group
         if "coverage_1_sigma" in group["metrics"]
     ]

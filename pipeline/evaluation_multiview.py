@@ -53,7 +53,9 @@ def load_reference(folder: Path) -> tuple[Reference, list[Path]]:
     try:
         arrays = load_arrays(path)
     except FileNotFoundError as error:
-        raise InputError(f"{folder} has no reference.npz; give a folder with one and a video cam*.mp4 per camera") from error
+        raise InputError(
+            f"{folder} has no reference.npz; give a folder with one and a video cam*.mp4 per camera"
+        ) from error
     except ValueError as error:
         raise InputError(f"{path} is damaged or no .npz of plain arrays") from error
     missing = [name for name in _ARRAYS.values() if name not in arrays]
@@ -65,7 +67,9 @@ def load_reference(folder: Path) -> tuple[Reference, list[Path]]:
         raise InputError(f"{path} cannot be used: {error}") from error
     videos = sorted(folder.glob("cam*.mp4"))
     if len(videos) != len(reference.K):
-        raise InputError(f"{folder} has {len(videos)} videos cam*.mp4 for {len(reference.K)} cameras in its reference.npz")
+        raise InputError(
+            f"{folder} has {len(videos)} videos cam*.mp4 for {len(reference.K)} cameras in its reference.npz"
+        )
     if not reference.reliable(RELIABLE_PX).any():
         raise InputError(f"{path} has no frame whose limbs were triangulated to better than {RELIABLE_PX:g} px")
     return reference, videos
@@ -144,7 +148,9 @@ def _people(info: VideoInfo, detector: PoseDetector, advance: Any) -> list[Perso
         return track_people([(frame.frame_index, frame.time_s, frame.people) for frame in stored_people(workspace)])
 
 
-def _lift(lifter: Lifter, tracks: list[PersonTrack2D], person: PersonTrack2D | None, camera: Camera) -> tuple[Any, float]:
+def _lift(
+    lifter: Lifter, tracks: list[PersonTrack2D], person: PersonTrack2D | None, camera: Camera
+) -> tuple[Any, float]:
     """The main person in 3D; everybody is lifted, as in a run."""
     began = time.perf_counter()
     lifted = {track.track_id: track for track in lifter.lift(tracks, camera)}
@@ -172,10 +178,10 @@ def _protocol(folder: Path, reference: Reference, lifter: Lifter, reliable: int)
         "evidence_2d": "this program's own detector and tracker on the videos",
         "camera": "calibrated: K and distortion of the reference; assumed: what a run without camera options takes",
         "person": "the track with most frames near the projected reference",
-        "frames": f"{reliable} of {len(reference.frames)}: worst limb joint triangulated to better than {RELIABLE_PX:g} px",
+        "frames": f"{reliable} of {len(reference.frames)}: worst limb joint triangulated within {RELIABLE_PX:g} px",
         "joints": LIMBS,
-        "pa_mpjpe": "similarity alignment per frame on the 12 joints, without mirroring; median over the frames in which "
-        "the person was found, mean over cameras",
+        "pa_mpjpe": "similarity alignment per frame on the 12 joints, without mirroring; median over the frames in "
+        "which the person was found, mean over cameras",
         "mpjpe": "middle of the hips on middle of the hips, no scaling; median and mean likewise",
         "preset": settings.preset,
         "steps": len(settings.schedule()),

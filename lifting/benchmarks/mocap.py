@@ -64,7 +64,9 @@ def lift_frames(lifter: Lifter, view: SyntheticView) -> Outcome:
     joints = lifter.lift_rows(rays, np.ones(rays.shape[:2]), None)
     seconds = time.perf_counter() - began
     units = tuple(map(str, range(len(joints))))
-    return Outcome("single frames", view.noise_px, units, list(joints[:, None]), list(view.joints_m[:, None]), None, seconds)
+    return Outcome(
+        "single frames", view.noise_px, units, list(joints[:, None]), list(view.joints_m[:, None]), None, seconds
+    )
 
 
 def lift_alone(lifter: Lifter, views: Sequence[SyntheticView]) -> Outcome:
@@ -124,8 +126,8 @@ def _track(number: int, view: SyntheticView) -> PersonTrack2D:
 def scores(outcome: Outcome, rng: np.random.Generator) -> dict[str, Estimate]:
     """The measures of an outcome, with confidence intervals over its units.
 
-    ``mpjpe_mm`` (pelvis on pelvis) and ``pa_mpjpe_mm``; for sequences ``acceleration_error_mm``, of root-relative joints
-    in millimetres per frame squared; with uncertainty the share of root-relative errors of the 16 joints beside the
+    ``mpjpe_mm`` (pelvis on pelvis) and ``pa_mpjpe_mm``; for sequences ``acceleration_error_mm``, of root-relative
+    joints in millimetres per frame squared; with uncertainty the share of root-relative errors of the 16 joints beside the
     pelvis that lie within it: ``coverage_1_sigma`` and ``coverage_2_sigma`` count coordinates, |error| <= 1 or 2
     ``sigma_m``, and ``coverage_3d`` joints, distance <= 1.878 ``sigma_m`` (see ``EXPECTED_COVERAGE``).
     """
@@ -147,11 +149,14 @@ def scores(outcome: Outcome, rng: np.random.Generator) -> dict[str, Estimate]:
 
 
 def joint_errors(outcome: Outcome) -> list[dict[str, float | str]]:
-    """Per joint beside the pelvis: root mean square error of a coordinate, root-relative, mm; and what was predicted."""
+    """Per joint beside the pelvis: root mean square of the root-relative error of a coordinate, and what sigma says."""
     error = np.concatenate([_centred(p) - _centred(t) for p, t in zip(outcome.predicted, outcome.truth, strict=True)])
     rows: list[dict[str, float | str]] = []
     for index, joint in enumerate(H36M_17.joints[1:], start=1):
-        row: dict[str, float | str] = {"joint": joint, "rms_error_mm": float(np.sqrt((error[:, index] ** 2).mean()) * 1000)}
+        row: dict[str, float | str] = {
+            "joint": joint,
+            "rms_error_mm": float(np.sqrt((error[:, index] ** 2).mean()) * 1000),
+        }
         if outcome.sigma_m is not None:
             sigma = np.concatenate(outcome.sigma_m)[:, index]
             row["sigma_mm"] = float(np.sqrt((sigma**2).mean()) * 1000)

@@ -128,9 +128,7 @@ def view_errors(
     return aligned, plain
 
 
-def _common(
-    index: NDArray[np.int64], frames: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _common(index: NDArray[np.int64], frames: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Rows of a track and of the reference that are the same frame of the video."""
     _, rows, at = np.intersect1d(index, frames, return_indices=True)
     return rows, at

@@ -25,7 +25,7 @@ _VALIDATION_TIMES = (0.01, 0.03, 0.06, 0.1, 0.15, 0.2)
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """Settings of a training run; a checkpoint resumes only with the same ones.
+    """Settings of a training run; a checkpoint resumes only with the same ones (but for ``steps``).
 
     Attributes:
         steps: optimiser steps in all.
@@ -95,10 +95,14 @@ class TrainState:
 
     @classmethod
     def load(cls, path: Path, settings: TrainSettings, device: torch.device) -> TrainState:
-        """Read a checkpoint of the same settings. Raises ValueError if they differ."""
+        """Read a checkpoint of the same settings; only the number of steps may be another: the rate follows it.
+
+        Raises ValueError if others differ.
+        """
         record = torch.load(path, map_location=device, weights_only=True)
-        if record["settings"] != asdict(settings):
-            changed = [name for name, value in asdict(settings).items() if record["settings"].get(name) != value]
+        wanted = {**asdict(settings), "steps": record["settings"].get("steps")}
+        if record["settings"] != wanted:
+            changed = [name for name, value in wanted.items() if record["settings"].get(name) != value]
             raise ValueError(f"{path} was trained with another {', '.join(changed)}; use the same or another folder")
         state = cls.new(settings, device)
         state.network.load_state_dict(record["model_state_dict"])

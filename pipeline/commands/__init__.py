@@ -13,6 +13,8 @@ __all__ = ["COMMANDS", "cli", "main"]
 COMMANDS = {
     "video": "3D people from videos (the default: `zedo-video INPUT...` means `zedo-video video INPUT...`).",
     "train": "Train a prior or compute starting poses.",
+    "evaluate": "Measure the accuracy on data with known answers.",
+    "bench": "Measure time, memory and the distance to the matmul limit.",
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from lifting.lifter import Lifter
 from lifting.prior import Prior
 from pipeline.archive import load_arrays
 from pipeline.errors import InputError
+from pipeline.evaluation import describe_method
 from pipeline.machine import describe_machine
 from pipeline.progress import Reporter
 from pipeline.reports import Report, describe_lifting, table_text
@@ -181,11 +183,10 @@ def _single_units(outcome: Outcome) -> list[tuple[str, NDArray[np.float64], Outc
 
 
 def _protocol(data: MocapData, lifter: Lifter, *, frames: int, clips: list[int], noise_px: float) -> dict[str, Any]:
-    settings = lifter.settings
     return {
         "name": "mocap",
         "data": data.file,
-        "evidence_2d": f"projected truth, exact and with Gaussian noise of {noise_px:g} px per coordinate; confidence 1",
+        "evidence_2d": f"projected truth, exact and with Gaussian noise of {noise_px:g} px per coordinate, all seen",
         "camera": {
             "focal_px": FOCAL_PX,
             "image_size": IMAGE_SIZE,
@@ -197,17 +198,14 @@ def _protocol(data: MocapData, lifter: Lifter, *, frames: int, clips: list[int],
         "sequence_poses": sum(clips),
         "fps": data.fps,
         "joints": 17,
-        "preset": settings.preset,
-        "steps": len(settings.schedule()),
-        "starting_poses": settings.clusters,
-        "choice": "by the optimiser itself, without ground truth",
+        **describe_method(lifter),
         "mpjpe": "pelvis on pelvis, no scaling",
         "pa_mpjpe": "after similarity alignment per frame, without mirroring",
         "acceleration_error": "of root-relative joints, mm per frame squared",
         "coverage": {
             "definition": "root-relative errors of the 16 joints beside the pelvis: coverage_1_sigma and "
-            "coverage_2_sigma are the shares of coordinates with |error| <= 1 or 2 sigma_m, coverage_3d the share of joints with distance "
-            "<= 1.878 sigma_m, the ball that holds 68.27 % of a Gaussian",
+            "coverage_2_sigma are the shares of coordinates with |error| <= 1 or 2 sigma_m, coverage_3d that of joints "
+            "with distance <= 1.878 sigma_m, the ball that holds 68.27 % of a Gaussian",
             "expected": EXPECTED_COVERAGE,
         },
         "interval": "95 % bootstrap, 2000 draws of frames or of whole sequences",
@@ -235,8 +233,8 @@ def mocap_table(report: Report) -> str:
         if "coverage_1_sigma" in group["metrics"]
     ]
     notes.append(
-        f"{protocol['preset']}, {protocol['steps']} steps, S = {protocol['starting_poses']} chosen without ground truth, "
-        f"prior {report.provenance['prior']['name']}; {protocol['data']}, {protocol['fps']:g} fps, 17 joints, K known"
+        f"{protocol['preset']}, {protocol['steps']} steps, S = {protocol['hypotheses']} without ground truth, prior "
+        f" {report.provenance['prior']['name']}; {protocol['data']}, {protocol['fps']:g} fps, 17 joints, K known"
     )
     notes.append(
         f"[95 % intervals over frames or sequences]; {machine['cpu']}, {machine['threads']} threads, load "
@@ -246,7 +244,7 @@ def mocap_table(report: Report) -> str:
     return table_text("Motion capture before synthetic cameras", columns, rows, notes)
 
 
-def _noise(group: dict[str, Any]) -> str:
+def _noise(group: Mapping[str, Any]) -> str:
     return f"sequences with {group['noise_px']:g} px noise" if group["noise_px"] else "sequences with exact 2D"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -21,6 +21,7 @@ from pipeline.archive import load_arrays
 from pipeline.camera_choice import choose_camera
 from pipeline.detection import detect_people, stored_people
 from pipeline.errors import InputError
+from pipeline.evaluation import describe_method
 from pipeline.machine import describe_machine
 from pipeline.progress import Reporter
 from pipeline.reports import Report, describe_lifting, table_text, versions
@@ -76,7 +77,8 @@ def load_reference(folder: Path) -> tuple[Reference, list[Path]]:
 
 
 def evaluate_multiview(
-    folder: Path,
+    reference: Reference,
+    videos: Sequence[Path],
     detector: PoseDetector,
     lifter: Lifter,
     prior: Prior,
@@ -87,15 +89,14 @@ def evaluate_multiview(
     """Run every video from the file to joints, as ``zedo-video VIDEO`` would, and judge the main person.
 
     Args:
-        folder: see ``load_reference``.
+        reference, videos: see ``load_reference``.
         detector, lifter, prior: what a run uses.
         reporter: gets the progress.
         cameras: which intrinsics to lift with, of ``CAMERAS``; the first one gives the headline.
 
     Raises:
-        InputError: the folder or a video cannot be used.
+        InputError: a video cannot be used.
     """
-    reference, videos = load_reference(folder)
     began = time.perf_counter()
     infos = [probe(video) for video in videos]
     reliable = reference.reliable(RELIABLE_PX)
@@ -131,7 +132,7 @@ def evaluate_multiview(
             groups.append(group)
     averages = {kind: _average([group for group in groups if group["camera"] == kind]) for kind in cameras}
     return Report(
-        protocol=_protocol(folder, reference, lifter, int(reliable.sum())) | {"headline": f"{cameras[0]} camera"},
+        protocol=_protocol(videos, reference, lifter, int(reliable.sum())) | {"headline": f"{cameras[0]} camera"},
         metrics={**averages[cameras[0]], "cameras": averages},
         per_group=groups,
         time={"seconds": time.perf_counter() - began, **describe_machine()},
@@ -170,11 +171,10 @@ def _average(groups: list[dict[str, Any]]) -> dict[str, float]:
     return {name: float(np.mean([group[name] for group in groups])) for name in names}
 
 
-def _protocol(folder: Path, reference: Reference, lifter: Lifter, reliable: int) -> dict[str, Any]:
-    settings = lifter.settings
+def _protocol(videos: Sequence[Path], reference: Reference, lifter: Lifter, reliable: int) -> dict[str, Any]:
     return {
         "name": "multiview",
-        "data": folder.resolve().name,
+        "data": videos[0].resolve().parent.name,
         "evidence_2d": "this program's own detector and tracker on the videos",
         "camera": "calibrated: K and distortion of the reference; assumed: what a run without camera options takes",
         "person": "the track with most frames near the projected reference",
@@ -183,10 +183,7 @@ def _protocol(folder: Path, reference: Reference, lifter: Lifter, reliable: int)
         "pa_mpjpe": "similarity alignment per frame on the 12 joints, without mirroring; median over the frames in "
         "which the person was found, mean over cameras",
         "mpjpe": "middle of the hips on middle of the hips, no scaling; median and mean likewise",
-        "preset": settings.preset,
-        "steps": len(settings.schedule()),
-        "starting_poses": settings.clusters,
-        "choice": "by the optimiser itself, without ground truth",
+        **describe_method(lifter),
     }
 
 
@@ -204,7 +201,7 @@ def multiview_table(report: Report) -> str:
     notes = [
         f"medians over frames, 12 limb joints; frames judged: {protocol['frames']}",
         f"K: {'; '.join(sources)}",
-        f"{protocol['preset']}, {protocol['steps']} steps, S = {protocol['starting_poses']}, prior "
+        f"{protocol['preset']}, {protocol['steps']} steps, S = {protocol['hypotheses']}, prior "
         f"{report.provenance['prior']['name']}, detector {report.provenance['detector']['name']}; "
         f"{machine['seconds']:.0f} s on {machine['cpu']}, {machine['threads']} threads, load {machine['load_average']}",
     ]
@@ -212,7 +209,7 @@ def multiview_table(report: Report) -> str:
     return table_text(f"Real videos against triangulation: {protocol['data']}", columns, rows, notes)
 
 
-def _numbers(record: dict[str, Any]) -> list[str]:
+def _numbers(record: Mapping[str, Any]) -> list[str]:
     return [
         "not found" if np.isnan(record[name]) else f"{record[name]:.1f}"
         for name in ("pa_mpjpe_mm", "unsmoothed_pa_mpjpe_mm", "mpjpe_mm")

@@ -127,8 +127,8 @@ def scores(outcome: Outcome, rng: np.random.Generator) -> dict[str, Estimate]:
     """The measures of an outcome, with confidence intervals over its units.
 
     ``mpjpe_mm`` (pelvis on pelvis) and ``pa_mpjpe_mm``; for sequences ``acceleration_error_mm``, of root-relative
-    joints in millimetres per frame squared; with uncertainty the share of root-relative errors of the 16 joints beside the
-    pelvis that lie within it: ``coverage_1_sigma`` and ``coverage_2_sigma`` count coordinates, |error| <= 1 or 2
+    joints in millimetres per frame squared; with uncertainty the share of root-relative errors of the 16 joints beside
+    the pelvis that lie within it: ``coverage_1_sigma`` and ``coverage_2_sigma`` count coordinates, |error| <= 1 or 2
     ``sigma_m``, and ``coverage_3d`` joints, distance <= 1.878 ``sigma_m`` (see ``EXPECTED_COVERAGE``).
     """
     pairs = list(zip(outcome.predicted, outcome.truth, strict=True))

@@ -1,0 +1,56 @@
+"""``zedo-video bench``: how fast both presets are on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+__all__ = ["command"]
+
+
+@click.command("bench", help="Measure time, memory and the distance to the matmul limit of both presets.")
+@click.option(
+    "--batch", "batches", type=click.IntRange(min=1), multiple=True, metavar="N",
+    help="Poses lifted together, may be given several times (1, 4, 16, 64, 256, 1024, 4096).",
+)  # fmt: skip
+@click.option(
+    "--budget", type=click.FloatRange(min=0), default=30.0, show_default=True, help="Longest case in seconds."
+)
+@click.option("--quick", is_flag=True, help="Batches 1, 16 and 64, short repetitions, 60 frames for the accuracy.")
+@click.option(
+    "--data", type=click.Path(path_type=Path), metavar="FILE", help="Test sequences (.npz) to measure the accuracy on."
+)
+@click.option("--count", type=click.IntRange(min=1), metavar="N", help="Single frames for the accuracy (300).")
+@click.option("--prior", type=click.Path(path_type=Path), metavar="FILE", help="Another prior.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of cameras and noise.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="Write the result, too.")
+@click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
+def command(
+    batches: tuple[int, ...], budget: float, quick: bool, data: Path | None, count: int | None, prior: Path | None,
+    device: str, seed: int, json_file: Path | None, quiet: bool,
+) -> None:  # fmt: skip
+    """Run every case."""
+    from pipeline.atomic import check_writable
+    from pipeline.benchmarking import BATCHES, bench, bench_table
+    from pipeline.progress import ConsoleReporter, QuietReporter, Reporter
+    from pipeline.reports import write_report
+
+    reporter: Reporter = QuietReporter() if quiet else ConsoleReporter()
+    if json_file is not None:
+        check_writable(json_file, overwrite=True)
+    report = bench(
+        reporter,
+        batches=batches or ((1, 16, 64) if quick else BATCHES),
+        budget_s=budget,
+        least_s=0.3 if quick else 2.0,
+        data=data,
+        count=count or (60 if quick else 300),
+        prior_file=prior,
+        device=device,
+        seed=seed,
+    )
+    reporter.say(bench_table(report))
+    if json_file is not None:
+        write_report(json_file, report)

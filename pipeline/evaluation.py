@@ -1,0 +1,60 @@
+"""The lifter of a run, with settings that only measurements vary."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import InputError
+from pipeline.lift_stage import load_lifter
+from pipeline.settings import load_settings
+
+if TYPE_CHECKING:
+    from lifting.lifter import Lifter
+    from lifting.prior import Prior
+
+__all__ = ["describe_method", "evaluations_per_pose", "load_measured"]
+
+
+def load_measured(given: Mapping[str, Any], **changes: Any) -> tuple[Lifter, Prior]:
+    """What ``zedo-video VIDEO`` would lift with, given these options.
+
+    Args:
+        given: options of a run by name; None is not given.
+        changes: fields of ``LiftSettings`` that are set afterwards; None leaves what a run has.
+
+    Raises:
+        InputError: an option, the prior or the device cannot be used.
+    """
+    from lifting.lifter import Lifter
+    from lifting.prior import load_starting_poses
+
+    lifter, prior = load_lifter(load_settings(None, given))
+    changes = {name: value for name, value in changes.items() if value is not None}
+    try:
+        return Lifter(prior, load_starting_poses(), replace(lifter.settings, **changes), lifter.device), prior
+    except ValueError as error:
+        raise InputError(str(error)) from error
+
+
+def describe_method(lifter: Lifter) -> dict[str, Any]:
+    """How poses are found and one of several is chosen, for the protocol."""
+    settings = lifter.settings
+    return {
+        "preset": settings.preset,
+        "steps": len(settings.schedule()),
+        "starting_poses": settings.clusters,
+        "hypotheses": _hypotheses(lifter),
+        "choice": "without ground truth: the start by its fit to the 2D, then the hypothesis that the prior finds likeliest",
+    }
+
+
+def evaluations_per_pose(lifter: Lifter) -> int:
+    """How often the optimiser asks the network for one pose."""
+    return len(lifter.settings.schedule()) * _hypotheses(lifter)
+
+
+def _hypotheses(lifter: Lifter) -> int:
+    # The published optimiser does without further ones, whatever the setting.
+    return lifter.settings.hypotheses if lifter.settings.preset == "fast" else 1

@@ -38,6 +38,8 @@ def load_lifter(settings: RunSettings) -> tuple[Lifter, Prior]:
             LiftSettings(
                 preset=settings.preset,
                 steps=settings.steps,
+                hypotheses=settings.hypotheses,
+                seed=settings.seed,
                 smooth_s=settings.smooth,
                 person_height_m=settings.person_height,
             ),

@@ -114,7 +114,7 @@ def run_video(
         prior=prior.describe(),
         detector=record,
         preset=settings.preset,
-        seed=0,
+        seed=settings.seed,
         settings=settings.model_dump(mode="json"),
         video=video,
         warnings=warnings,

@@ -24,6 +24,8 @@ class RunSettings(BaseModel):
 
     preset: Literal["fast", "reference"] = "fast"
     steps: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    hypotheses: Annotated[int, Field(ge=1, le=4)] = 1
+    seed: Annotated[int, Field(ge=0)] = 0
     prior: Path | None = None
     fov: Annotated[float, Field(ge=5, le=170)] | None = None
     focal_px: Annotated[float, Field(gt=0)] | None = None

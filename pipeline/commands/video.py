@@ -38,7 +38,7 @@ class _Seconds(click.ParamType):
     "inputs it must contain {name}. Default: {name}-3d.mp4 in this folder.",
 )  # fmt: skip
 @click.option("--preset", type=click.Choice(["fast", "reference"]), help="Optimiser: fast (default) or as published.")
-@click.option("--steps", type=int, metavar="N", help="Optimiser steps (fast: 50, reference: 1000).")
+@click.option("--steps", type=int, metavar="N", help="Optimiser steps (fast: 40, reference: 1000).")
 @click.option(
     "--prior", type=click.Path(path_type=Path), metavar="FILE", help="Another prior (.safetensors, .pt, .pth)."
 )

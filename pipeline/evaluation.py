@@ -46,7 +46,7 @@ def describe_method(lifter: Lifter) -> dict[str, Any]:
         "steps": len(settings.schedule()),
         "starting_poses": settings.clusters,
         "hypotheses": _hypotheses(lifter),
-        "choice": "without ground truth: the start by its fit to the 2D, then the hypothesis that the prior finds likeliest",
+        "choice": "without ground truth: starts by their fit to the 2D, hypotheses by how likely the prior finds them",
     }
 
 

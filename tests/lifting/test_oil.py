@@ -53,7 +53,7 @@ def step_by_the_book(
         for j in range(x.shape[1]):
             ray = rays[b, j] / np.linalg.norm(rays[b, j])
             X = x[b, j] + T[b]
-            x[b, j] += confidence[b, j] * (ray * (X @ ray) - X)
+            x[b, j] += (confidence[b, j] > 0) * (ray * (X @ ray) - X)
     noise = network(torch.from_numpy(x), torch.full((len(x),), t, dtype=torch.float64)).numpy()
     return x + (0.5 * beta * x + g2 * (-noise / std)) * dt, T
 
@@ -91,6 +91,17 @@ def test_over_relaxed_step_goes_beyond_the_ray(
     assert torch.allclose(torch.linalg.cross(moved + T[:, None], rays), -0.5 * before, atol=1e-5)
 
 
+def test_fast_step_to_the_ray_is_weighed_by_confidence(
+    network: ScoreNetwork, case: tuple[Tensor, Tensor, Tensor, Tensor]
+) -> None:
+    x, T, rays, confidence = case
+    schedule = replace(fast_schedule(1, relax=1.5), denoise=torch.zeros(1), frozen=1)
+    moved, _ = optimise(network, schedule, x, T, rays, confidence)
+    before = torch.linalg.cross(x + T[:, None], rays)
+    rest = (1 - 1.5 * confidence)[..., None]
+    assert torch.allclose(torch.linalg.cross(moved + T[:, None], rays), rest * before, atol=1e-5)
+
+
 def test_rays_without_confidence_change_nothing(
     network: ScoreNetwork, case: tuple[Tensor, Tensor, Tensor, Tensor]
 ) -> None:
@@ -117,14 +128,16 @@ def test_coupling_follows_every_step_and_progress_is_told(
     network: ScoreNetwork, case: tuple[Tensor, Tensor, Tensor, Tensor]
 ) -> None:
     seen: list[Tensor] = []
+    coupled: list[int] = []
     steps: list[int] = []
 
-    def couple(x: Tensor) -> Tensor:
+    def couple(step: int, x: Tensor) -> Tensor:
+        coupled.append(step)
         seen.append(x)
         return torch.full_like(x, float(len(seen)))
 
     x, _ = optimise(network, fast_schedule(4), *case, couple=couple, on_step=steps.append)
-    assert steps == [1, 2, 3, 4] and len(seen) == 4
+    assert coupled == [0, 1, 2, 3] and steps == [1, 2, 3, 4]
     assert torch.equal(x, torch.full_like(x, 4.0))
     # what the coupling made is what the next step started from, and each step moved it
     assert all(not torch.equal(after, torch.full_like(x, float(i))) for i, after in enumerate(seen))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 import torch
@@ -70,10 +71,31 @@ def test_options_of_the_fast_schedule() -> None:
     assert schedule.relax == 1.2 and schedule.frozen == 5
 
 
+def test_presets_differ_in_the_step_to_the_ray() -> None:
+    fast, reference = fast_schedule(), reference_schedule()
+    assert fast.weighted and fast.relax == 1.8 and len(fast) == 40 and fast.frozen == 8
+    assert fast.times[[0, -1]].tolist() == pytest.approx([0.1, 0.03])
+    assert not reference.weighted and reference.relax == 1.0
+
+
 def test_settings_choose_the_schedule() -> None:
-    assert len(LiftSettings().schedule()) == 50 and LiftSettings().schedule().relax > 1
-    reference = LiftSettings(preset="reference")
+    fast, reference = LiftSettings(), LiftSettings(preset="reference")
+    assert torch.equal(fast.schedule().denoise, fast_schedule().denoise) and fast.schedule().weighted
     assert torch.equal(reference.schedule().denoise, reference_schedule(1000).denoise)
-    assert len(LiftSettings(steps=7).schedule()) == len(replace(reference, steps=7).schedule()) == 7
-    # the published optimiser knows no neighbours
-    assert reference.loop_couple_s == 0 < LiftSettings().loop_couple_s
+    assert not reference.schedule().weighted
+    assert len(replace(fast, steps=7).schedule()) == len(replace(reference, steps=7).schedule()) == 7
+    assert len(replace(fast, steps=1).schedule()) == len(replace(reference, steps=1).schedule()) == 1
+
+
+@pytest.mark.parametrize("steps", [0, -3])
+@pytest.mark.parametrize("preset", ["fast", "reference"])
+def test_an_optimiser_without_steps_is_refused(preset: Literal["fast", "reference"], steps: int) -> None:
+    with pytest.raises(ValueError, match=f"at least 1 step, not {steps}"):
+        LiftSettings(preset=preset, steps=steps)
+
+
+@pytest.mark.parametrize(("window", "overlap"), [(300, 0), (300, -1), (20, 20), (20, 60)])
+def test_windows_that_cannot_overlap_are_refused(window: int, overlap: int) -> None:
+    with pytest.raises(ValueError, match=f"windows of {window} frames cannot overlap by {overlap}"):
+        LiftSettings(window=window, overlap=overlap)
+    assert LiftSettings(window=20, overlap=19).overlap == 19

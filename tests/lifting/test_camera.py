@@ -90,3 +90,11 @@ def test_impossible_focal_lengths(focal: float) -> None:
 def test_intrinsics_must_be_a_matrix() -> None:
     with pytest.raises(ValueError, match="3x3"):
         Camera(np.eye(4), SIZE, "test")
+
+
+@pytest.mark.parametrize("distortion", [np.zeros(0), LENS], ids=["straight", "bent"])
+@pytest.mark.parametrize("shape", [(0,), (0, 17), (3, 0)])
+def test_no_points_have_no_rays_and_no_pixels(distortion: NDArray[np.float64], shape: tuple[int, ...]) -> None:
+    camera = Camera(K, SIZE, "test", distortion)
+    assert camera.rays(np.zeros((*shape, 2))).shape == (*shape, 3)
+    assert camera.project(np.zeros((*shape, 3))).shape == (*shape, 2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import OrderedDict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -175,9 +176,30 @@ def test_weights_of_something_else(network: ScoreNetwork, tmp_path: Path, fault:
             load_prior(tmp_path / name)
 
 
-def test_list_is_no_checkpoint(tmp_path: Path) -> None:
-    torch.save([torch.zeros(3)], tmp_path / "c.pth")
+@pytest.mark.parametrize(
+    "stored",
+    [[torch.zeros(3)], torch.zeros(3), 7, {"model_state_dict": [torch.zeros(3)]}, {"model_state_dict": torch.zeros(3)}],
+    ids=["list", "tensor", "number", "list inside", "tensor inside"],
+)
+def test_checkpoints_without_weights_by_name(tmp_path: Path, stored: object) -> None:
+    torch.save(stored, tmp_path / "c.pth")
     with pytest.raises(PriorError, match="no weights by name"):
+        load_prior(tmp_path / "c.pth")
+
+
+@pytest.mark.parametrize("shadow", [None, [], [1.0], "averages"], ids=["none", "empty", "numbers", "text"])
+def test_averages_that_are_none_are_left_aside(network: ScoreNetwork, tmp_path: Path, shadow: object) -> None:
+    weights = network.state_dict()
+    # as many numbers as there are weights, which alone does not make them weights
+    shadow = [1.0] * len(weights) if isinstance(shadow, list) and shadow else shadow
+    torch.save({"model_state_dict": weights, "ema": {"shadow_params": shadow}}, tmp_path / "c.pth")
+    assert same(load_prior(tmp_path / "c.pth").network, weights)
+
+
+@pytest.mark.parametrize("garbage", [b"\x80\x02}q\x00.", b"\x80\x02h\x05.", b"a", b"\x80", b"(((", b".", b"I1\n", b"0"])
+def test_garbage_is_no_checkpoint(tmp_path: Path, garbage: bytes) -> None:
+    (tmp_path / "c.pth").write_bytes(garbage)
+    with pytest.raises(PriorError, match=r"damaged|no weights by name|does not hold"):
         load_prior(tmp_path / "c.pth")
 
 
@@ -189,15 +211,47 @@ def test_starting_poses_of_a_file(tmp_path: Path) -> None:
     assert loaded.size_m == pytest.approx(4.0)
 
 
-@pytest.mark.parametrize("fault", ["pickle", "no lengths", "text"])
-def test_no_starting_poses(tmp_path: Path, fault: str) -> None:
+POSES, LENGTHS = np.zeros((1, 17, 3), np.float32), np.full(16, 0.25)
+NO_STARTING_POSES: dict[str, dict[str, object]] = {
+    "no lengths": {"poses_1": POSES},
+    "no poses": {"bone_lengths_m": LENGTHS},
+    "other count than named": {"poses_2": POSES, "bone_lengths_m": LENGTHS},
+    "count that is no number": {"poses_many": POSES, "bone_lengths_m": LENGTHS},
+    "other joints": {"poses_1": np.zeros((1, 12, 3)), "bone_lengths_m": LENGTHS},
+    "one pose too flat": {"poses_1": np.zeros((17, 3)), "bone_lengths_m": LENGTHS},
+    "other bones": {"poses_1": POSES, "bone_lengths_m": np.ones(17)},
+    "one length": {"poses_1": POSES, "bone_lengths_m": np.float64(1.0)},
+    "words for lengths": {"poses_1": POSES, "bone_lengths_m": np.array(["long"] * 16)},
+}
+
+
+@pytest.mark.parametrize("fault", NO_STARTING_POSES)
+def test_arrays_that_are_no_starting_poses(tmp_path: Path, fault: str) -> None:
+    arrays: dict[str, Any] = NO_STARTING_POSES[fault]
+    np.savez(tmp_path / "s.npz", **arrays)
+    with pytest.raises(PriorError, match="no starting poses"):
+        load_starting_poses(tmp_path / "s.npz")
+
+
+@pytest.mark.parametrize("fault", ["pickle", "text", "empty", "cut", "flipped", "single array"])
+def test_files_that_are_no_starting_poses(tmp_path: Path, fault: str) -> None:
     path = tmp_path / "s.npz"
+    np.savez(path, poses_1=POSES, bone_lengths_m=LENGTHS)
+    whole = path.read_bytes()
     if fault == "pickle":
-        np.savez(path, poses_1=np.array([Malice(tmp_path / "ran")], dtype=object), bone_lengths_m=np.ones(16))
-    elif fault == "no lengths":
-        np.savez(path, poses_1=np.zeros((1, 17, 3)))
+        np.savez(path, poses_1=np.array([Malice(tmp_path / "ran")], dtype=object), bone_lengths_m=LENGTHS)
+    elif fault == "single array":
+        with path.open("wb") as stream:
+            np.save(stream, POSES)
     else:
-        path.write_text("nothing")
+        at = whole.index(b"NUMPY") + 100
+        damaged = {
+            "text": b"nothing",
+            "empty": b"",
+            "cut": whole[: len(whole) // 2],
+            "flipped": whole[:at] + bytes([whole[at] ^ 255]) + whole[at + 1 :],
+        }
+        path.write_bytes(damaged[fault])
     with pytest.raises(PriorError, match="no starting poses"):
         load_starting_poses(path)
     assert not (tmp_path / "ran").exists()

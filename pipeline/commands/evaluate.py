@@ -18,7 +18,7 @@ def _common(function: Callable[..., Any]) -> Callable[..., Any]:
     """Options that every evaluation has."""
     for option in reversed((
         click.option("--preset", type=click.Choice(["fast", "reference"]), help="fast (default) or as published."),
-        click.option("--steps", type=int, metavar="N", help="Optimiser steps (fast: 50, reference: 1000)."),
+        click.option("--steps", type=int, metavar="N", help="Optimiser steps; what the preset has if not given."),
         click.option("--hypotheses", type=click.IntRange(1, 4), metavar="S", help="Starts in different directions."),
         click.option("--prior", type=click.Path(path_type=Path), metavar="FILE", help="Another prior."),
         click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), help="Where lifting runs (auto)."),

@@ -234,7 +234,7 @@ def mocap_table(report: Report) -> str:
     ]
     notes.append(
         f"{protocol['preset']}, {protocol['steps']} steps, S = {protocol['hypotheses']} without ground truth, prior "
-        f" {report.provenance['prior']['name']}; {protocol['data']}, {protocol['fps']:g} fps, 17 joints, K known"
+        f"{report.provenance['prior']['name']}; {protocol['data']}, {protocol['fps']:g} fps, 17 joints, K known"
     )
     notes.append(
         f"[95 % intervals over frames or sequences]; {machine['cpu']}, {machine['threads']} threads, load "

@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import time
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +17,10 @@ from pipeline.errors import InputError
 from pipeline.progress import Reporter
 
 if TYPE_CHECKING:
+    from lifting.prior import Prior
     from lifting.training.trainer import TrainSettings
 
-__all__ = ["load_poses", "train_prior"]
+__all__ = ["load_poses", "read_train_settings", "train_prior"]
 
 _SAVE_EVERY_S = 120.0
 _REPORT_EVERY = 250  # steps between validations
@@ -46,6 +48,32 @@ def load_poses(path: Path) -> NDArray[np.float32]:
     return poses
 
 
+def read_train_settings(config: Path | None, given: Mapping[str, Any]) -> TrainSettings:
+    """Defaults, overridden by a TOML file with the names of ``TrainSettings``, overridden by ``given``.
+
+    Raises InputError if the file cannot be read or has an unknown name.
+    """
+    import tomllib
+
+    from lifting.training.augment import Augmentation
+    from lifting.training.trainer import TrainSettings
+
+    values: dict[str, Any] = {}
+    if config is not None:
+        try:
+            values = tomllib.loads(config.read_text("utf-8"))
+        except OSError as error:
+            raise InputError(f"{config} cannot be read ({error.strerror}); check the name") from error
+        except ValueError as error:
+            raise InputError(f"{config} is not valid TOML: {error}; correct it there") from error
+    values |= {name: value for name, value in given.items() if value is not None}
+    try:
+        augmentation = Augmentation(**values.pop("augmentation", {}))
+        return TrainSettings(**values, augmentation=augmentation)
+    except TypeError as error:
+        raise InputError(f"a setting of the training is not known: {error}; see docs/training.md") from error
+
+
 def train_prior(
     data: Path,
     validation: Path,
@@ -54,11 +82,12 @@ def train_prior(
     device_name: str,
     reporter: Reporter,
     stop_after_s: float | None = None,
+    start: Prior | None = None,
 ) -> Path | None:
     """Train until the last step, or until the time is up; the same call goes on from the checkpoint.
 
-    ``folder`` gets ``checkpoint.pt``, ``log.csv``, ``curve.png`` and, at every validation, ``prior.safetensors`` with
-    the averaged weights so far.
+    A new run starts from random weights or from those of ``start``. ``folder`` gets ``checkpoint.pt``, ``log.csv``,
+    ``curve.png`` and, at every validation, ``prior.safetensors`` with the averaged weights so far.
 
     Returns:
         The prior if the run is complete, else None.
@@ -81,7 +110,7 @@ def train_prior(
         resumed = TrainState.load(checkpoint, settings, device) if checkpoint.exists() else None
     except (ValueError, RuntimeError, KeyError) as error:
         raise InputError(str(error)) from error
-    state = resumed or TrainState.new(settings, device)
+    state = resumed or TrainState.new(settings, device, None if start is None else start.network.state_dict())
     plain = Augmentation(exchange_limb=0, size=0, bones=0, width=0, definition=0, any_orientation=0)
     judged = draw_poses(
         take_apart(torch.from_numpy(held_out)), torch.ones(len(held_out)), 2048, plain, torch.Generator().manual_seed(1)

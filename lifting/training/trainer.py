@@ -38,6 +38,7 @@ class TrainSettings:
         clip: bound on the norm of the gradient.
         tilted: weight of poses whose trunk is far from upright, which are rare in the data.
         hidden, embed: width of the network.
+        start: SHA-256 of the prior whose weights the run started from; empty for random ones.
         seed: of everything random.
         augmentation: see there.
     """
@@ -55,6 +56,7 @@ class TrainSettings:
     tilted: float = 3.0
     hidden: int = 1024
     embed: int = 512
+    start: str = ""
     seed: int = 0
     augmentation: Augmentation = field(default_factory=Augmentation)
 
@@ -69,10 +71,13 @@ class TrainState:
     step: int = 0
 
     @classmethod
-    def new(cls, settings: TrainSettings, device: torch.device) -> TrainState:
-        """Freshly initialised weights."""
+    def new(cls, settings: TrainSettings, device: torch.device, weights: dict[str, Tensor] | None = None) -> TrainState:
+        """Random weights, or those of another prior of the same width."""
         torch.manual_seed(settings.seed)
-        network = ScoreNetwork(hidden=settings.hidden, embed=settings.embed).to(device)
+        network = ScoreNetwork(hidden=settings.hidden, embed=settings.embed)
+        if weights is not None:
+            network.load_state_dict(weights)
+        network.to(device)
         averaged = ScoreNetwork(hidden=settings.hidden, embed=settings.embed).to(device).requires_grad_(False)
         averaged.load_state_dict(network.state_dict())
         optimiser = torch.optim.AdamW(

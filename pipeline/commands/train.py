@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -18,26 +19,40 @@ def command() -> None:
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="Training poses (.npz).")
 @click.option("--validation", required=True, type=click.Path(path_type=Path), help="Poses of other people (.npz).")
 @click.option("--out", "folder", required=True, type=click.Path(path_type=Path), help="Folder; a run in it resumes.")
-@click.option("--steps", type=int, default=12_000, show_default=True)
-@click.option("--batch", type=int, default=2048, show_default=True)
-@click.option("--learning-rate", type=float, default=1e-3, show_default=True)
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--config", type=click.Path(path_type=Path), help="Settings of the training (.toml).")
+@click.option("--start", type=click.Path(path_type=Path), help="Begin with the weights of this prior.")
+@click.option("--steps", type=int, help="Optimiser steps in all (12000).")
+@click.option("--batch", type=int, help="Poses per step (2048).")
+@click.option("--learning-rate", type=float, help="Of AdamW, at its highest (0.001).")
+@click.option("--seed", type=int, help="Of everything random (0).")
 @click.option("--minutes", type=float, help="Stop after this time; the same command goes on.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True)
 @click.option("--quiet", "-q", is_flag=True)
 def prior(
-    data: Path, validation: Path, folder: Path, steps: int, batch: int, learning_rate: float, seed: int,
-    minutes: float | None, device: str, quiet: bool,
-) -> None:  # fmt: skip
+    data: Path,
+    validation: Path,
+    folder: Path,
+    config: Path | None,
+    start: Path | None,
+    minutes: float | None,
+    device: str,
+    quiet: bool,
+    **given: Any,
+) -> None:
     """Train the score network on poses in metres, y up, H36M-17 order."""
-    from lifting.training.trainer import TrainSettings
+    from lifting.prior import PriorError, load_prior
+    from pipeline.errors import InputError
     from pipeline.progress import ConsoleReporter, QuietReporter, Reporter
-    from pipeline.training import train_prior
+    from pipeline.training import read_train_settings, train_prior
 
     reporter: Reporter = QuietReporter() if quiet else ConsoleReporter()
-    settings = TrainSettings(steps=steps, batch=batch, learning_rate=learning_rate, seed=seed)
+    try:
+        begin = None if start is None else load_prior(start)
+    except PriorError as error:
+        raise InputError(str(error)) from error
+    settings = read_train_settings(config, {**given, "start": None if begin is None else begin.sha256})
     limit = None if minutes is None else minutes * 60
-    finished = train_prior(data, validation, folder, settings, device, reporter, limit)
+    finished = train_prior(data, validation, folder, settings, device, reporter, limit, begin)
     reporter.say(f"the prior is {finished}" if finished else f"not finished; the same command goes on from {folder}")
 
 

@@ -24,6 +24,18 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+def accelerators() -> list[str]:
+    """The CPU, and what else there is on this machine."""
+    usable = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    return [name for name, there in usable.items() if there]
+
+
+@pytest.fixture(scope="session", params=accelerators())
+def device(request: pytest.FixtureRequest) -> torch.device:
+    """Every device of this machine in turn."""
+    return torch.device(request.param)
+
+
 @pytest.fixture
 def network() -> ScoreNetwork:
     """Random weights and biases, 17 joints. Wide enough that a group of a norm is no mere pair of numbers."""

@@ -108,6 +108,14 @@ def test_torch_and_numpy_agree_for_poses() -> None:
     assert np.allclose(on_device.numpy(), kernel(rows), atol=1e-5)
 
 
+def test_a_repeated_kernel_filters_each_copy_alone() -> None:
+    kernel = time_kernel(irregular(24), np.repeat([0, 1], [9, 15]), 0.07, 2).on(torch.device("cpu"))
+    copies = torch.randn(3, 24, 17, 3, generator=torch.Generator().manual_seed(0))
+    together = kernel.repeated(3)(copies.flatten(0, 1)).view_as(copies)
+    for copy, filtered in zip(copies, together, strict=True):
+        assert torch.allclose(filtered, kernel(copy), atol=1e-6)
+
+
 @pytest.mark.parametrize(("sigma_s", "degree"), [(0.0, 1), (-1.0, 1), (0.1, 3), (0.1, -1)])
 def test_bad_arguments(sigma_s: float, degree: int) -> None:
     with pytest.raises(ValueError, match="time kernel"):

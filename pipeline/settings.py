@@ -78,8 +78,9 @@ def load_settings(config: str | Path | None, given: Mapping[str, Any]) -> RunSet
 
 
 def shipped_configs() -> list[str]:
-    """Names of the configurations in the package ``configs``."""
-    return sorted(Path(str(item)).stem for item in files("configs").iterdir() if str(item).endswith(".toml"))
+    """Names of the configurations for videos in the package ``configs``."""
+    paths = (Path(str(item)) for item in files("configs").iterdir())
+    return sorted(path.stem for path in paths if path.suffix == ".toml" and not path.stem.startswith("train_"))
 
 
 def _read_config(config: str) -> dict[str, Any]:

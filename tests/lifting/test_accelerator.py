@@ -1,0 +1,147 @@
+"""Ready for a GPU without having one: a stand-in device on which nothing can be looked at.
+
+Tensors of PyTorch's ``meta`` device have shapes, no values: reading one back (``item``, ``cpu``, ``numpy``, a branch, a
+mask) raises. A dispatch mode notes every operation that touches this device and the CPU at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from lifting import solve
+from lifting.network import ScoreNetwork
+from lifting.oil import optimise
+from lifting.schedule import fast_schedule, reference_schedule
+from lifting.solve import Evidence, solve_fast, solve_reference
+from lifting.temporal import TorchKernel
+
+ROWS = 6
+THERE = torch.device("meta")
+
+
+class Watch(TorchDispatchMode):
+    """Counts what is carried to the device and refuses any other mixture, and double precision (MPS has none)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.carried = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        given, made = ([v for v in tree_leaves(tree) if isinstance(v, Tensor)] for tree in ((args, kwargs), result))
+        carrying = func is torch.ops.aten._to_copy.default and made[0].device == THERE
+        # a number that lies on the CPU as a tensor is handed over with the call
+        homes = {value.device.type for value in given + made if value.ndim or value.device == THERE}
+        if len(homes) > 1:
+            assert carrying, f"{func} mixes {sorted(homes)}"
+            self.carried += 1
+        assert all(value.dtype != torch.float64 for value in made if value.device == THERE), f"{func} in float64"
+        return result
+
+
+Case = tuple[ScoreNetwork, Evidence, TorchKernel, Tensor]
+
+
+@pytest.fixture
+def case() -> Case:
+    with THERE:
+        network = ScoreNetwork(hidden=64, embed=16).requires_grad_(False)
+        group = torch.zeros(ROWS, dtype=torch.int64)
+        evidence = Evidence(torch.rand(ROWS, 17, 3), torch.rand(ROWS, 17), group, 2)
+        kernel = TorchKernel(torch.zeros(ROWS, 3, dtype=torch.int64), torch.rand(ROWS, 3))
+        return network, evidence, kernel, torch.rand(1, 17, 3)
+
+
+def fast(case: Case, steps: int) -> Tensor:
+    network, evidence, kernel, poses = case
+    bones, noise = torch.rand(16, device=THERE), torch.rand(2, 8, 17, 3, device=THERE)
+    options: dict[str, Any] = {"hypotheses": 2, "bones": 0.4, "noise": noise, "dtype": torch.bfloat16}
+    return solve_fast(network, fast_schedule(steps), poses, bones, evidence, kernel, **options)
+
+
+def reference(case: Case, steps: int) -> Tensor:
+    network, evidence, _, poses = case
+    return solve_reference(network, reference_schedule(steps), poses, evidence)
+
+
+@pytest.fixture(autouse=True)
+def few_adam_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(solve, "adam_start", partial(solve.adam_start, steps=3))
+
+
+@pytest.mark.parametrize("run", [fast, reference])
+def test_everything_happens_on_the_device(run: Callable[[Case, int], Tensor], case: Case) -> None:
+    carried = []
+    for steps in (4, 8):
+        with Watch() as watch:
+            X = run(case, steps)
+        assert X.device == THERE and X.dtype == torch.float32 and X.shape == (ROWS, 17, 3)
+        carried.append(watch.carried)
+    # the schedule and some constants are brought once; nothing is, step by step
+    assert carried[0] == carried[1] < 8
+
+
+def peeking(step: int, x: Tensor) -> Tensor:
+    return x * x.mean().item()
+
+
+def branching(step: int, x: Tensor) -> Tensor:
+    return x if x.mean() > 0 else -x
+
+
+def masking(step: int, x: Tensor) -> Tensor:
+    x[x > 1] = x[x > 1] / 2
+    return x
+
+
+def leaving(step: int, x: Tensor) -> Tensor:
+    return x.cpu().to(x.device)
+
+
+def listing(step: int, x: Tensor) -> Tensor:
+    return torch.tensor(x.tolist(), device=x.device)
+
+
+def elsewhere(step: int, x: Tensor) -> Tensor:
+    return torch.einsum("ij,bjd->bid", torch.eye(17), x)
+
+
+def indexing(step: int, x: Tensor) -> Tensor:
+    return x[torch.arange(len(x))]
+
+
+def doubling(step: int, x: Tensor) -> Tensor:
+    return x.double().float()
+
+
+@pytest.mark.parametrize("fault", [peeking, branching, masking, leaving, listing, elsewhere, indexing, doubling])
+def test_the_watch_sees_faults(fault: Callable[[int, Tensor], Tensor], case: Case) -> None:
+    network, evidence, _, poses = case
+    x, T = poses.expand(ROWS, -1, -1), torch.rand(ROWS, 3, device=THERE)
+    with Watch(), pytest.raises((RuntimeError, NotImplementedError, AssertionError)):
+        optimise(network, fast_schedule(2), x, T, evidence.rays, evidence.confidence, couple=fault)
+
+
+def test_the_watch_counts_what_is_carried_in_the_loop(case: Case) -> None:
+    network, evidence, _, poses = case
+    x, T = poses.expand(ROWS, -1, -1), torch.rand(ROWS, 3, device=THERE)
+    offset = torch.zeros(3)
+    carried = []
+    for steps in (4, 8):
+        with Watch() as watch:
+            optimise(
+                network, fast_schedule(steps), x, T, evidence.rays, evidence.confidence,
+                couple=lambda step, x: x + offset.to(x.device),
+            )  # fmt: skip
+        carried.append(watch.carried)
+    assert carried == [5, 9]

@@ -39,6 +39,8 @@ class _Seconds(click.ParamType):
 )  # fmt: skip
 @click.option("--preset", type=click.Choice(["fast", "reference"]), help="Optimiser: fast (default) or as published.")
 @click.option("--steps", type=int, metavar="N", help="Optimiser steps (fast: 40, reference: 1000).")
+@click.option("--hypotheses", type=int, metavar="S", help="Starts in 1 to 4 directions; the prior chooses (1).")
+@click.option("--seed", type=int, metavar="N", help="Of the noise with which the prior judges hypotheses (0).")
 @click.option(
     "--prior", type=click.Path(path_type=Path), metavar="FILE", help="Another prior (.safetensors, .pt, .pth)."
 )

@@ -137,8 +137,8 @@ def test_energy_is_the_loss_of_denoising(network: ScoreNetwork) -> None:
     X = torch.randn(3, 17, 3, generator=torch.Generator().manual_seed(0)) + 2.0
     noise = judging_noise(torch.Generator().manual_seed(2))
     assert noise.shape == (2, 8, 17, 3)
-    x = (X - X[:, :1]).numpy()
-    x = torch.from_numpy(x * (4.0 / bone_lengths(x).sum(axis=1))[:, None, None]).float()
+    sizes = torch.from_numpy(bone_lengths(X.numpy()).sum(axis=1)).float()
+    x = (X - X[:, :1]) * (4.0 / sizes)[:, None, None]
     total = torch.zeros(3)
     for t, draws in zip((0.05, 0.1), noise, strict=True):
         integral = 0.1 * t + 19.9 * t * t / 2

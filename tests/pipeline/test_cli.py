@@ -194,6 +194,14 @@ def test_help_is_instant_and_complete(tmp_path: Path) -> None:
     assert "--out" in done.stdout and "train" in done.stdout
 
 
+def test_every_setting_is_an_option() -> None:
+    from pipeline.commands.video import command
+    from pipeline.settings import RunSettings
+
+    options = {parameter.name for parameter in command.params}
+    assert set(RunSettings.model_fields) <= options
+
+
 def test_readme_names_only_options_that_exist() -> None:
     from pipeline.commands import COMMANDS, cli
 

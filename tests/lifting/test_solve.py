@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -197,23 +198,49 @@ def reversed_starts(start: Start, group: Tensor, mixed: int) -> Start:
     return start_elsewhere
 
 
+@pytest.fixture
+def found(monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
+    """What the optimiser found, all hypotheses one after the other, call by call."""
+    results: list[Tensor] = []
+    optimise = solve.optimise
+
+    def listening(*args: Any, **options: Any) -> tuple[Tensor, Tensor]:
+        x, T = optimise(*args, **options)
+        results.append(x + T[:, None])
+        return x, T
+
+    monkeypatch.setattr(solve, "optimise", listening)
+    return results
+
+
+def test_a_track_does_not_change_its_hypothesis(
+    motion: NDArray[np.float64],
+    run: Solve,
+    found: list[Tensor],
+    device: torch.device,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    evidence = evidence_of(turned(motion[:8], 90.0), turned(motion[50:58], 90.0), device=device)
+    judged = torch.rand(64, generator=torch.Generator().manual_seed(4))
+    monkeypatch.setattr(solve, "prior_energy", lambda *args: judged.to(device))
+    X = run(evidence, None, steps=2, hypotheses=4)
+    by_frame = judged.view(4, 2, 8)
+    assert all(len(set(best.tolist())) > 1 for best in by_frame.argmin(dim=0))
+    best = by_frame.sum(dim=2).argmin(dim=0).tolist()
+    assert best[0] != best[1]
+    for number in (0, 1):
+        assert torch.equal(X[evidence.group == number], found[0].view(4, 2, 8, 17, 3)[best[number], number])
+
+
 def test_each_track_gets_its_likeliest_hypothesis(
     motion: NDArray[np.float64],
     run: Solve,
     energy: Callable[[Tensor], Tensor],
+    found: list[Tensor],
     device: torch.device,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     evidence = evidence_of(*(turned(motion[rows], 90.0) for rows in (slice(0, 8), slice(50, 58))), device=device)
-    found: list[Tensor] = []
-    optimise = solve.optimise
-
-    def listening(*args: object, **options: object) -> tuple[Tensor, Tensor]:
-        x, T = optimise(*args, **options)  # type: ignore[arg-type]
-        found.append(x + T[:, None])
-        return x, T
-
-    monkeypatch.setattr(solve, "optimise", listening)
     monkeypatch.setattr(solve, "grid_start", reversed_starts(solve.grid_start, evidence.group, 1))
     X = run(evidence, kernel_of(evidence), hypotheses=4)
     hypotheses = found[0].view(4, 16, 17, 3)

@@ -50,7 +50,7 @@ class BoneKeeper:
         self._parent, self._child = (torch.from_numpy(BONES[:, end].copy()).to(device) for end in (0, 1))
         self._paths = torch.from_numpy(ancestors()).to(device, mean_m.dtype)
         self._mirror = torch.tensor(mirrored_bones(), device=device)
-        self._proportions = mean_m / mean_m.sum()
+        self._proportions = (mean_m + mean_m[self._mirror]) / (2 * mean_m.sum())
         # A trace of trust in every frame: a bone that nobody saw has the length the prior gives it.
         self._weight = torch.minimum(confidence[:, self._parent], confidence[:, self._child]).clamp_min(0.01)
 

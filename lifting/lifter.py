@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -55,7 +56,7 @@ class Lifter:
         if prior.network.joints != 17:
             raise ValueError(f"the prior {prior.name} has {prior.network.joints} joints; lifting a video needs 17")
         self.settings, self.device = settings, device
-        self._network = prior.network.to(device)
+        self._network = copy.deepcopy(prior.network).to(device)
         self._poses = torch.from_numpy(starts.poses[settings.clusters]).to(device)
         self._size_m = starts.size_m
         self._mean_bones = torch.from_numpy(starts.bone_lengths_m).to(device, torch.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,7 +31,7 @@ class TimeKernel:
     def __call__(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """Filter an array ``[B, ...]``."""
         # One neighbour at a time: all of them at once are gigabytes for an hour of video.
-        flat = rows.reshape(len(rows), -1)
+        flat = rows.reshape(len(rows), math.prod(rows.shape[1:]))
         total = np.zeros(flat.shape)
         for index, weight in zip(self.index.T, self.weight.T, strict=True):
             total += weight[:, None] * flat[index]

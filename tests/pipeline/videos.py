@@ -1,0 +1,81 @@
+"""Small video and sound files that the tests of decoding write themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+MS = Fraction(1, 1000)
+
+
+def picture(level: int = 0, size: tuple[int, int] = (64, 48)) -> NDArray[np.uint8]:
+    """Top left red, top right green, bottom left blue, bottom right black; ``level`` brightens the middle."""
+    width, height = size
+    image = np.zeros((height, width, 3), np.uint8)
+    image[: height // 3, : width // 3, 0] = 255
+    image[: height // 3, -width // 3 :, 1] = 255
+    image[-height // 3 :, : width // 3, 2] = 255
+    image[height // 3 : -height // 3, width // 3 : -width // 3] = level
+    return image
+
+
+def corners(image: NDArray[np.uint8]) -> str:
+    """Colours of the corners in reading order, as in ``"RG/BK"``."""
+
+    def name(pixel: NDArray[np.uint8]) -> str:
+        return "K" if pixel.max() < 100 else "RGB"[int(pixel.argmax())]
+
+    return f"{name(image[4, 4])}{name(image[4, -5])}/{name(image[-5, 4])}{name(image[-5, -5])}"
+
+
+def write_video(
+    path: Path,
+    times_ms: Sequence[int] = tuple(range(0, 400, 40)),
+    *,
+    codec: str = "libx264",
+    pix_fmt: str = "yuv420p",
+    size: tuple[int, int] = (64, 48),
+    turn: tuple[float, bool] | None = None,
+    aspect: Fraction | None = None,
+    tags: dict[str, str] | None = None,
+    options: dict[str, str] | None = None,
+    noise: bool = False,
+) -> Path:
+    rng = np.random.default_rng(0)
+    with av.open(str(path), "w", options=options or {}) as container:
+        container.metadata.update(tags or {})
+        stream = container.add_stream(codec, rate=25)
+        stream.width, stream.height = size
+        stream.pix_fmt = pix_fmt
+        stream.gop_size = 10
+        if aspect is not None:
+            stream.codec_context.sample_aspect_ratio = aspect
+        if turn is not None:
+            stream.set_display_rotation(turn[0], hflip=turn[1])
+        # MPEG-2 knows only the frame rates of television.
+        if codec != "mpeg2video":
+            stream.time_base = stream.codec_context.time_base = MS
+        for number, time_ms in enumerate(times_ms):
+            image = picture(10 * number % 250, size)
+            if noise:
+                image[10:30, 10:30] = rng.integers(0, 255, (20, 20, 3))
+            frame = av.VideoFrame.from_ndarray(image).reformat(format=pix_fmt)
+            frame.pts, frame.time_base = time_ms, MS
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+def write_sound(path: Path, codec: str) -> Path:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=44100)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 44100), np.float32), format="fltp", layout="mono")
+        frame.rate = 44100
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path

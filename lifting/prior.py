@@ -58,10 +58,12 @@ class StartingPoses:
         poses: number of cluster centres S -> ``[S, 17, 3]`` float32, metres, pelvis at the origin, camera axes, facing
             the camera.
         bone_lengths_m: ``[16]`` mean length of each bone of ``H36M_17``, metres.
+        sha256: of the file; empty if they come from none.
     """
 
     poses: dict[int, NDArray[np.float32]]
     bone_lengths_m: NDArray[np.float64]
+    sha256: str = ""
 
     @cached_property
     def size_m(self) -> float:
@@ -96,9 +98,7 @@ def load_prior(path: str | Path | None = None, *, ema: bool = True) -> Prior:
         raise PriorError(
             f"{path} does not hold the weights of a score network; give a prior trained for ZeDO"
         ) from error
-    with path.open("rb") as stream:
-        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-    return Prior(network, path.name, sha256, training)
+    return Prior(network, path.name, _sha256(path), training)
 
 
 def save_prior(
@@ -124,7 +124,12 @@ def load_starting_poses(path: str | Path | None = None) -> StartingPoses:
             raise ValueError("other shapes than those of starting poses")
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise PriorError(f"{path} holds no starting poses; write them with `zedo-video train clusters`") from error
-    return StartingPoses(poses, bones)
+    return StartingPoses(poses, bones, _sha256(path))
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

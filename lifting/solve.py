@@ -113,7 +113,7 @@ def solve_fast(
     if hypotheses == 1:
         return X
     energy = prior_energy(network, X, mean_bones_m.sum(), noise, dtype)
-    # One choice per track: a person does not change from one explanation to another between two frames.
+    # One choice for all frames of a group: a person does not change from one explanation to another between two frames.
     total = torch.zeros(rows.groups, device=x.device).index_add_(0, rows.group, energy)
     choice = total.view(hypotheses, evidence.groups).argmin(dim=0)[evidence.group]
     return X.view(hypotheses, -1, *X.shape[1:])[choice, torch.arange(len(choice), device=x.device)]

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["TimeKernel", "TorchKernel", "time_kernel"]
+__all__ = ["TimeKernel", "TorchKernel", "smooth_track", "time_kernel"]
 
 _REACH = 3.0  # standard deviations after which a neighbour no longer counts
 _REGULARISER = 1e-3
@@ -103,3 +103,25 @@ def time_kernel(time_s: NDArray[np.float64], group: NDArray[np.int64], sigma_s: 
     solution = np.linalg.solve(moments, unit)[..., 0]
     weight = gauss * np.einsum("bki,bi->bk", basis, solution)
     return TimeKernel(index, weight / weight.sum(axis=1, keepdims=True))
+
+
+def smooth_track(
+    rows: NDArray[np.float64], time_s: NDArray[np.float64], sigma_s: float, degree: int = 2, block: int = 2048
+) -> NDArray[np.float64]:
+    """The kernel over one whole track ``[T, ...]``, block by block, so that memory does not grow with its length.
+
+    Args:
+        rows: what to smooth.
+        time_s: ``[T]`` increasing seconds.
+        sigma_s, degree: see ``time_kernel``.
+        block: frames that are smoothed at once.
+    """
+    smoothed = np.empty(rows.shape)
+    reach = _REACH * sigma_s + 1e-6
+    for first in range(0, len(rows), block):
+        last = min(first + block, len(rows))
+        low = int(np.searchsorted(time_s, time_s[first] - reach))
+        high = int(np.searchsorted(time_s, time_s[last - 1] + reach))
+        kernel = time_kernel(time_s[low:high], np.zeros(high - low, np.int64), sigma_s, degree)
+        smoothed[first:last] = kernel(rows[low:high])[first - low : last - low]
+    return smoothed

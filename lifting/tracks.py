@@ -25,7 +25,8 @@ class Track3D:
         time_s: ``[T]`` float64, presentation times.
         joints_m: ``[T, 17, 3]`` float64, smoothed over time.
         raw_joints_m: ``[T, 17, 3]`` float64, as lifted, before smoothing.
-        sigma_m: ``[T, 17]`` float64, standard deviation of each joint.
+        sigma_m: ``[T, 17]`` float64, standard deviation of each coordinate of a joint relative to the pelvis;
+            how far away the whole person is has an uncertainty of its own (docs/camera-file.md).
         imputed: ``[T, 17]`` bool, joints placed by the prior because the image did not show them.
         keypoints_px: ``[T, 17, 2]`` float64, the 2D evidence in this joint order (NaN where there is none).
         confidence: ``[T, 17]`` float64 in 0..1.

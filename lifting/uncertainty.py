@@ -16,7 +16,7 @@ _IMPUTED_M = 2.5 * _SEEN_M
 
 
 def joint_sigma(confidence: NDArray[np.float64], imputed: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Standard deviation of each coordinate of each joint, ``[T, 17]`` metres.
+    """Standard deviation of each coordinate of each joint relative to the pelvis, ``[T, 17]`` metres.
 
     Joints seen with full confidence have the error measured on noisy synthetic views; the less confident, the closer to
     that of a joint that only the prior placed.

@@ -58,11 +58,13 @@ def bench(
         InputError: the data, the prior or the device cannot be used.
     """
     from pipeline.evaluation import load_measured
-    from pipeline.evaluation_mocap import load_mocap
+    from pipeline.evaluation_mocap import frame_views, load_mocap
 
     began = time.perf_counter()
     # What cannot be used is found before the long part of the work.
     mocap = None if data is None else load_mocap(data)
+    if mocap is not None:
+        frame_views(mocap, count=count, noise_px=_NOISE_PX, seed=seed)
     lifters = {preset: load_measured({"preset": preset, "prior": prior_file, "device": device}) for preset in PRESETS}
     sizes = sorted(set(batches))
     groups: list[dict[str, Any]] = []
@@ -113,7 +115,7 @@ def _skip(per_pose_s: float | None, batch: int, budget_s: float) -> dict[str, An
 
 
 def _run(case: Case) -> dict[str, Any]:
-    command = [sys.executable, "-m", "pipeline.benchmark_case", json.dumps(asdict(case))]
+    command = [sys.executable, "-P", "-m", "pipeline.benchmark_case", json.dumps(asdict(case))]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode < 0:
         return {"skipped": f"ended by signal {-done.returncode}, probably for lack of memory"}

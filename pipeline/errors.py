@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["InputError", "OutputError", "UserError"]
+__all__ = ["InputError", "OutputError", "UserError", "unexpected"]
 
 
 class UserError(Exception):
@@ -25,3 +25,11 @@ class OutputError(UserError):
     """A result cannot be written where it was asked for."""
 
     exit_code = 2
+
+
+def unexpected(error: BaseException) -> str:
+    """One sentence for a defect of the program itself."""
+    return (
+        f"an unexpected problem ({type(error).__name__}: {error}); please report it, with what ZEDO_DEBUG=1 in the "
+        "environment makes the same command print"
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from assets.integrity import AssetError
 from detectors.people import PersonTrack2D
@@ -12,7 +13,6 @@ from pipeline.errors import InputError
 from pipeline.progress import Advance
 from pipeline.settings import RunSettings
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lifting.lifter import Lifter
     from lifting.prior import Prior
@@ -34,7 +34,7 @@ def load_lifter(settings: RunSettings) -> tuple[Lifter, Prior]:
         prior = load_prior(settings.prior)
         lifter = Lifter(
             prior,
-            load_starting_poses(),
+            load_starting_poses(settings.starting_poses),
             LiftSettings(
                 preset=settings.preset,
                 steps=settings.steps,

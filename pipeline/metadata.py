@@ -42,7 +42,9 @@ ROW_FIELDS: dict[str, RowField] = {
     "time_s": RowField((), "float64", "s", "presentation time after the first frame", 6),
     "joints_m": RowField((_JOINTS, 3), "float64", "m", "joints in the camera frame, absolute, smoothed over time", 5),
     "raw_joints_m": RowField((_JOINTS, 3), "float64", "m", "joints as lifted, before smoothing", 5),
-    "sigma_m": RowField((_JOINTS,), "float64", "m", "standard deviation of each joint", 5),
+    "sigma_m": RowField(
+        (_JOINTS,), "float64", "m", "standard deviation of each coordinate of a joint, relative to the pelvis", 5
+    ),
     "imputed": RowField((_JOINTS,), "bool", "", "joint placed by the prior because the image did not show it"),
     "keypoints_px": RowField((_JOINTS, 2), "float64", "px", "the 2D evidence, in pixels of the upright frame", 3),
     "confidence": RowField((_JOINTS,), "float64", "0..1", "of the 2D evidence", 4),

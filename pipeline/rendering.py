@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from lifting.camera import Camera
 from lifting.tracks import Track3D
-from pipeline.atomic import atomic_path
 from pipeline.prefetch import prefetch
 from pipeline.progress import Advance
 from pipeline.settings import RunSettings
@@ -36,7 +35,7 @@ def render(
     settings: RunSettings,
     on_progress: Advance,
 ) -> None:
-    """Draw and encode every frame; each file appears under its name when all of it is written.
+    """Draw and encode every frame into all files at once; an exception leaves none of them.
 
     A GIF is composed at its own width, because lines and letters scaled down with the picture would blur.
     """
@@ -47,8 +46,7 @@ def render(
     with ExitStack() as stack:
         sinks = []
         for output in outputs:
-            part = stack.enter_context(atomic_path(output))
-            writer = stack.enter_context(open_writer(part, gif_width=settings.gif_width, gif_fps=settings.gif_fps))
+            writer = stack.enter_context(open_writer(output, gif_width=settings.gif_width, gif_fps=settings.gif_fps))
             width = settings.gif_width if output.suffix.lower() == ".gif" else None
             sinks.append((width, writer))
         composers = {

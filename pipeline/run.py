@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 from detectors.people import PersonTrack2D
+from pipeline.atomic import atomic_path
 from pipeline.camera_choice import choose_camera
 from pipeline.errors import InputError
 from pipeline.outputs import check_outputs, is_video
@@ -99,15 +101,17 @@ def run_video(
         warnings = detect_people(
             source, detector, workspace, start_s=settings.start, end_s=settings.end, on_progress=advance
         )
-    frames = [(frame.frame_index, frame.time_s, frame.people) for frame in stored_people(workspace)]
-    tracks = choose_people(track_people(frames), settings)
+    frames = workspace.frames("people")
+    people = ((frame.frame_index, frame.time_s, frame.people) for frame in stored_people(workspace))
+    tracks = choose_people(track_people(people), settings)
     lap("detect")
-    if not tracks:
-        warnings.append(f"nobody was found in {source}; the result is empty")
-    for text in warnings:
-        reporter.warn(text)
     with reporter.stage("lift", sum(map(len, tracks))) as advance:
         lifted = lift_tracks(lifter, tracks, camera, advance)
+    if not lifted:
+        what = "people were found, but never enough of a body to lift" if tracks else "nobody was found"
+        warnings.append(f"{what} in {source}; the result is empty")
+    for text in warnings:
+        reporter.warn(text)
     lap("lift")
     metadata = build_metadata(
         camera=camera,
@@ -115,27 +119,30 @@ def run_video(
         detector=record,
         preset=settings.preset,
         seed=settings.seed,
-        settings=settings.model_dump(mode="json"),
+        settings={**settings.model_dump(mode="json"), **lifter.describe()},
         video=video,
         warnings=warnings,
     )
     result = Result(tuple(lifted), camera, metadata)
-    for output in outputs:
-        if output.suffix.lower() == ".npz":
-            save_npz(output, result)
-        elif output.suffix.lower() == ".json":
-            save_json(output, result)
-    pictures = [output for output in outputs if is_video(output)]
-    if pictures:
-        from pipeline.rendering import render
+    # All files get their names together at the end: a killed run leaves none of them, so the same command goes on.
+    with ExitStack() as stack:
+        parts = {output: stack.enter_context(atomic_path(output)) for output in outputs}
+        pictures = [part for output, part in parts.items() if is_video(output)]
+        if pictures:
+            from pipeline.rendering import render
 
-        with reporter.stage("render", len(frames)) as advance:
-            render(source, video, lifted, camera, pictures, settings, advance)
+            with reporter.stage("render", frames) as advance:
+                render(source, video, lifted, camera, pictures, settings, advance)
+        for output, part in parts.items():
+            if output.suffix.lower() == ".npz":
+                save_npz(part, result)
+            elif output.suffix.lower() == ".json":
+                save_json(part, result)
     lap("render")
     workspace.remove()
     return RunSummary(
         people=len(lifted),
-        frames=len(frames),
+        frames=frames,
         detector=detector.name,
         prior=prior.name,
         seconds=seconds,

@@ -20,13 +20,14 @@ DEFAULT_CONFIG = "wild"
 class RunSettings(BaseModel):
     """Everything that can be told to a run; the names are those of the command line with ``_`` for ``-``."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     preset: Literal["fast", "reference"] = "fast"
     steps: Annotated[int, Field(ge=1, le=10_000)] | None = None
     hypotheses: Annotated[int, Field(ge=1, le=4)] = 1
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     prior: Path | None = None
+    starting_poses: Path | None = None
     fov: Annotated[float, Field(ge=5, le=170)] | None = None
     focal_px: Annotated[float, Field(gt=0)] | None = None
     camera: Path | None = None

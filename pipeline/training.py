@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
+import pickle
 import time
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.archive import load_arrays
 from pipeline.atomic import atomic_path
 from pipeline.errors import InputError
 from pipeline.progress import Reporter
@@ -32,14 +33,13 @@ def load_poses(path: Path) -> NDArray[np.float32]:
     Raises InputError if the file is none, or its numbers cannot be people in metres.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            poses = np.asarray(stored["poses"], np.float32)
+        poses = load_arrays(path)["poses"].astype(np.float32)
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist; check the name") from error
     except KeyError as error:
         raise InputError(f"{path} holds no array named poses; give training poses as .npz") from error
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} is no .npz of plain arrays; give training poses as .npz") from error
+    except ValueError as error:
+        raise InputError(f"{path} is no .npz of plain numbers; give training poses as .npz") from error
     if poses.ndim != 3 or poses.shape[1:] != (17, 3) or not len(poses) or not np.isfinite(poses).all():
         raise InputError(f"poses in {path} must be finite and [N, 17, 3], not {list(poses.shape)}")
     height = float(np.median(np.ptp(poses[..., 1], axis=1)))
@@ -72,6 +72,8 @@ def read_train_settings(config: Path | None, given: Mapping[str, Any]) -> TrainS
         return TrainSettings(**values, augmentation=augmentation)
     except TypeError as error:
         raise InputError(f"a setting of the training is not known: {error}; see docs/training.md") from error
+    except ValueError as error:
+        raise InputError(str(error)) from error
 
 
 def train_prior(
@@ -103,14 +105,22 @@ def train_prior(
     from lifting.training.trainer import TrainState, describe, train, validation_losses
 
     poses, held_out = load_poses(data), load_poses(validation)
-    device = choose_device(device_name)
-    folder.mkdir(parents=True, exist_ok=True)
     checkpoint, log, prior = folder / "checkpoint.pt", folder / "log.csv", folder / "prior.safetensors"
     try:
-        resumed = TrainState.load(checkpoint, settings, device) if checkpoint.exists() else None
-    except (ValueError, RuntimeError, KeyError) as error:
+        folder.mkdir(parents=True, exist_ok=True)
+        device = choose_device(device_name)
+        if checkpoint.exists():
+            state = TrainState.load(checkpoint, settings, device)
+        else:
+            state = TrainState.new(settings, device, None if start is None else start.network.state_dict())
+    except ValueError as error:
         raise InputError(str(error)) from error
-    state = resumed or TrainState.new(settings, device, None if start is None else start.network.state_dict())
+    except (RuntimeError, LookupError, TypeError, EOFError, OSError, pickle.UnpicklingError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(
+            f"the training cannot begin in {folder}: {reason}; choose another folder or --start"
+        ) from error
+    _forget_after(log, state.step)
     plain = Augmentation(exchange_limb=0, size=0, bones=0, width=0, definition=0, any_orientation=0)
     judged = draw_poses(
         take_apart(torch.from_numpy(held_out)), torch.ones(len(held_out)), 2048, plain, torch.Generator().manual_seed(1)
@@ -157,6 +167,14 @@ def draw_curve(log: Path, picture: Path) -> None:
     axes.legend()
     with atomic_path(picture) as partial:
         figure.savefig(partial, dpi=120)
+
+
+def _forget_after(log: Path, step: int) -> None:
+    """Drop the rows of a killed run that its checkpoint does not know of: they will come again."""
+    if log.exists():
+        lines = log.read_text("utf-8").splitlines(keepends=True)
+        kept = [line for line in lines[1:] if line.partition(",")[0].isdigit() and int(line.partition(",")[0]) <= step]
+        log.write_text("".join(lines[:1] + kept), "utf-8")
 
 
 def _append(log: Path, row: dict[str, float]) -> None:

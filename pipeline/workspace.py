@@ -66,6 +66,10 @@ class Workspace:
         """Number of chunks that a stage has stored; the index of the next one."""
         return self._counts.get(stage, 0)
 
+    def frames(self, stage: str) -> int:
+        """Number of frames in the stored chunks of a stage of people."""
+        return sum(len(arrays["frame_index"]) for arrays in self.chunks(stage))
+
     def append(self, stage: str, chunk_index: int, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Store the next chunk of a stage.
 

@@ -19,6 +19,8 @@ __all__ = ["FrameComposer"]
 _MUTED: Colour = (158, 170, 192)
 #: Videos lower than this are enlarged, as the 3D panel and the labels need the room.
 _MIN_HEIGHT = 360
+#: Of the whole picture where nothing narrower is asked for: encoders refuse very wide ones.
+_MAX_WIDTH = 4096
 #: Pixels of width that rounding the height to even numbers costs at most.
 _ROUNDING = 8
 
@@ -59,8 +61,7 @@ class FrameComposer:
             raise ValueError("the output needs at least 64 pixels each way; raise max_height or max_width")
         # The panel is a square beside the video: width / height of the whole is that of the video plus one.
         wanted = min(max(height, _MIN_HEIGHT), max_height)
-        if max_width is not None:
-            wanted = min(wanted, int(max_width / (width / height + 1)))
+        wanted = min(wanted, int((max_width or _MAX_WIDTH) / (width / height + 1)))
         self._height = max(16, wanted - wanted % 2)
         self._video_width = max(2, 2 * round(width * self._height / height / 2))
         panel_width = self._height

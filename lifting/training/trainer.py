@@ -60,6 +60,14 @@ class TrainSettings:
     seed: int = 0
     augmentation: Augmentation = field(default_factory=Augmentation)
 
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise ValueError(f"a training needs at least 1 step, not {self.steps}")
+        if self.batch < self.poses_per_time or self.batch % self.poses_per_time:
+            raise ValueError(f"the batch must be a multiple of {self.poses_per_time}, not {self.batch}")
+        if not 0 < self.t_low < self.t_high <= 1:
+            raise ValueError(f"diffusion times must lie between 0 and 1, not {self.t_low} to {self.t_high}")
+
 
 @dataclass
 class TrainState:
@@ -73,8 +81,9 @@ class TrainState:
     @classmethod
     def new(cls, settings: TrainSettings, device: torch.device, weights: dict[str, Tensor] | None = None) -> TrainState:
         """Random weights, or those of another prior of the same width."""
-        torch.manual_seed(settings.seed)
-        network = ScoreNetwork(hidden=settings.hidden, embed=settings.embed)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(settings.seed)
+            network = ScoreNetwork(hidden=settings.hidden, embed=settings.embed)
         if weights is not None:
             network.load_state_dict(weights)
         network.to(device)
@@ -202,6 +211,6 @@ def rate(step: int, settings: TrainSettings) -> float:
     return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
 
 
-def describe(settings: TrainSettings, poses: int, minutes: float) -> dict[str, Any]:
-    """Record for the file of the prior."""
-    return {"settings": asdict(settings), "poses": poses, "minutes": round(minutes, 1)}
+def describe(settings: TrainSettings, poses: int, step: int) -> dict[str, Any]:
+    """Record for the file of the prior after a number of steps."""
+    return {"settings": asdict(settings), "poses": poses, "step": step}

@@ -64,7 +64,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; problems become one sentence and an exit code."""
-    from pipeline.errors import UserError
+    from pipeline.errors import UserError, unexpected
 
     # Threads of OpenMP (PyTorch) that wait by spinning take the cores from those they wait for: on a busy machine
     # lifting takes twenty times as long. It must be set before PyTorch is loaded; a user's own setting wins.
@@ -76,11 +76,18 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        resumes = (sys.argv[1:2] or [""])[0] not in COMMANDS.keys() - {"video", "train"}
-        _fail("stopped; the same command goes on where it was" if resumes else "stopped", 130)
+    except (click.Abort, KeyboardInterrupt) as error:
+        # click takes the end of any file for a user who is tired of answering.
+        if isinstance(error.__context__, EOFError):
+            _fail(unexpected(error.__context__), 1)
+        resumes = (sys.argv[1:2] or [""])[0] not in COMMANDS.keys() - {"video"} and "--no-resume" not in sys.argv
+        _fail("stopped; the same command goes on where detection was" if resumes else "stopped", 130)
     except BrokenPipeError:
         sys.exit(1)
+    except Exception as error:
+        if os.environ.get("ZEDO_DEBUG"):
+            raise
+        _fail(unexpected(error), 1)
     sys.exit(code if isinstance(code, int) else 0)
 
 

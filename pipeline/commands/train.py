@@ -67,8 +67,11 @@ def clusters(data: Path, out: Path, counts: tuple[int, ...], seed: int) -> None:
 
     from lifting.clusters import write_starting_poses
     from pipeline.atomic import atomic_path, check_writable
+    from pipeline.errors import OutputError
     from pipeline.training import load_poses
 
+    if out.suffix.lower() != ".npz":
+        raise OutputError(f"{out} must end in .npz")
     check_writable(out, overwrite=True)
     poses = load_poses(data)
     with atomic_path(out) as partial:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from pipeline.errors import OutputError, UserError
+from pipeline.errors import OutputError, UserError, unexpected
 
 __all__ = ["command"]
 
@@ -43,6 +43,9 @@ class _Seconds(click.ParamType):
 @click.option("--seed", type=int, metavar="N", help="Of the noise with which the prior judges hypotheses (0).")
 @click.option(
     "--prior", type=click.Path(path_type=Path), metavar="FILE", help="Another prior (.safetensors, .pt, .pth)."
+)
+@click.option(
+    "--starting-poses", type=click.Path(path_type=Path), metavar="FILE", help="Of another prior (`train clusters`)."
 )
 @click.option("--fov", type=float, metavar="DEG", help="Field of view along the longer image side (assumed: 55).")
 @click.option("--focal-px", type=float, metavar="F", help="Focal length in pixels.")
@@ -85,6 +88,8 @@ def command(
         )
     jobs = [(source, [Path(path.replace("{name}", source.stem)) for path in wanted]) for source in inputs]
     files = [path.resolve() for _, paths in jobs for path in paths]
+    if clash := {source.resolve() for source in inputs} & set(files):
+        raise OutputError(f"{min(clash)} is an input; choose another name for the output")
     if len(inputs) > 1 and len(set(files)) < len(files):
         raise OutputError("two inputs have the same name and would write the same file; run them one after the other")
 
@@ -95,11 +100,13 @@ def command(
         try:
             summary = run_video(source, paths, settings, reporter, overwrite=overwrite, resume=resume)
             reporter.say(str(summary))
-        except UserError as error:
+        except Exception as error:
             if len(jobs) == 1:
                 raise
+            # Whatever is wrong with this one, the others have a right to be looked at.
             failed += 1
-            click.echo(f"zedo-video: {error}", err=True)
+            sentence = str(error) if isinstance(error, UserError) else f"{source} failed: {unexpected(error)}"
+            click.echo(f"zedo-video: {sentence}", err=True)
     if failed:
         click.echo(f"zedo-video: {failed} of {len(jobs)} inputs failed", err=True)
     return 1 if failed else 0

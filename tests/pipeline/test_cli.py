@@ -69,6 +69,9 @@ def test_the_result_says_what_made_it(short_clip: Path, tmp_path: Path) -> None:
     assert metadata["camera"] == {"source": "--fov 40", "fov_deg": 40.0}
     assert metadata["prior"]["sha256"] and metadata["detector"]["name"] == "movenet"
     assert metadata["settings"]["person_height"] == 1.6
+    assert metadata["settings"]["lifting"]["steps"] == 40
+    assert metadata["settings"]["computed_on"] in ("cpu", "cuda", "mps")
+    assert metadata["settings"]["starting_poses_sha256"]
     assert metadata["video"]["file"] == "short.mp4"
     assert str(tmp_path) not in json.dumps(metadata)
 
@@ -143,7 +146,7 @@ class TestBadInput:
         (tmp_path / "old.gif").write_text("precious")
         refused(run(short_clip, "--out", "old.gif", cwd=tmp_path), "exists already", "--overwrite")
         assert (tmp_path / "old.gif").read_text() == "precious"
-        refused(run(short_clip, "--out", short_clip, "--overwrite", cwd=tmp_path), "is the input")
+        refused(run(short_clip, "--out", short_clip, "--overwrite", cwd=tmp_path), "is an input")
         assert leftovers(tmp_path) == ["file", "old.gif"]
 
     @pytest.mark.parametrize(
@@ -179,6 +182,63 @@ def test_a_bad_file_does_not_stop_the_others(short_clip: Path, tmp_path: Path) -
     assert done.returncode == 1
     assert "bad.mp4 does not exist" in done.stderr and "1 of 2 inputs failed" in done.stderr
     assert leftovers(tmp_path) == ["short.npz"]
+
+
+def test_an_output_of_one_input_is_never_another_input(short_clip: Path, tmp_path: Path) -> None:
+    for name in ("a.mp4", "a-3d.mp4"):
+        (tmp_path / name).write_bytes(short_clip.read_bytes())
+    done = run("a.mp4", "a-3d.mp4", "--overwrite", "--out", "{name}-3d.mp4", cwd=tmp_path)
+    refused(done, "a-3d.mp4", "is an input")
+    assert (tmp_path / "a-3d.mp4").read_bytes() == short_clip.read_bytes()
+
+
+def test_a_strip_of_a_video_is_rendered_too(tmp_path: Path) -> None:
+    strip = write_frames(tmp_path / "strip.mp4", [np.full((16, 1280, 3), 120, np.uint8)] * 3)
+    assert run(strip, "--out", "r.mp4", cwd=tmp_path).returncode == 0
+    with av.open(str(tmp_path / "r.mp4")) as container:
+        assert container.streams.video[0].width <= 4096
+
+
+def test_a_run_that_fails_while_it_draws_leaves_no_result(
+    short_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pipeline import rendering
+    from pipeline.progress import QuietReporter
+    from pipeline.run import run_video
+    from pipeline.settings import load_settings
+
+    class Killed(BaseException):
+        pass
+
+    def die(*_: object) -> None:
+        raise Killed
+
+    monkeypatch.setattr(rendering, "render", die)
+    outputs = [tmp_path / "r.npz", tmp_path / "r.gif", tmp_path / "r.json"]
+    with pytest.raises(Killed):
+        run_video(short_clip, outputs, load_settings(None, {}), QuietReporter())
+    assert leftovers(tmp_path) == ["r.npz.work"]
+
+
+def test_a_defect_is_one_sentence_and_does_not_stop_the_others(
+    short_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from pipeline import commands
+    from pipeline import run as module
+
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("the moon is in the wrong house")
+
+    monkeypatch.setattr(module, "run_video", broken)
+    monkeypatch.chdir(tmp_path)
+    for arguments, failures in [([str(short_clip)], 1), ([str(short_clip), "other.mp4", "--out", "{name}.npz"], 2)]:
+        monkeypatch.setattr(sys, "argv", ["zedo-video", *arguments])
+        with pytest.raises(SystemExit) as caught:
+            commands.main()
+        assert caught.value.code == 1
+        errors = capsys.readouterr().err
+        assert errors.count("the moon is in the wrong house") == failures and "please report" in errors
+        assert "Traceback" not in errors
 
 
 def test_several_inputs_need_names(short_clip: Path, tmp_path: Path) -> None:
@@ -276,5 +336,5 @@ def test_interrupt_keeps_the_work(sample: Path, tmp_path: Path) -> None:
         child.send_signal(signal.SIGINT)
         _, errors = child.communicate(timeout=60)
     assert child.returncode == 130
-    assert "goes on where it was" in errors and "Traceback" not in errors
+    assert "goes on where detection was" in errors and "Traceback" not in errors
     assert leftovers(tmp_path) == ["r.npz.work"]

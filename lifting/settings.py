@@ -39,7 +39,7 @@ class LiftSettings:
     bones: float = 0.4
     smooth_s: float = 0.05
     person_height_m: float | None = None
-    imputed_below: float = 0.1
+    imputed_below: float = 0.15
     least_joints: int = 5
     window: int = 300
     overlap: int = 60

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pipeline.errors import OutputError
 
-__all__ = ["atomic_path", "check_writable"]
+__all__ = ["atomic_path", "check_writable", "claimed"]
 
 _DISK_PROBLEMS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 
@@ -41,6 +41,32 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     # Without this the new name may be lost in a power cut; file systems that cannot do it are left alone.
     with suppress(OSError):
         _sync(final.parent)
+
+
+@contextmanager
+def claimed(paths: Sequence[Path]) -> Iterator[None]:
+    """These outputs belong to this run until the block ends: two runs at once would mix their results.
+
+    Raises:
+        OutputError: another run that is still at work writes one of them.
+    """
+    from filelock import FileLock, Timeout
+
+    locks = [FileLock(path.resolve().with_name(f".{path.name}.lock")) for path in paths]
+    held = []
+    try:
+        for path, lock in zip(paths, locks, strict=True):
+            try:
+                lock.acquire(timeout=0)
+            except Timeout as error:
+                raise OutputError(f"another run is writing {path}; wait for it or choose another name") from error
+            held.append(lock)
+        yield
+    finally:
+        for lock in held:
+            with suppress(OSError):
+                Path(lock.lock_file).unlink(missing_ok=True)
+            lock.release()
 
 
 def check_writable(path: str | Path, overwrite: bool = False) -> None:

@@ -108,7 +108,7 @@ def open_video(path: Path) -> tuple[InputContainer, VideoStream]:
 
 def _check_file(path: Path) -> None:
     if path.is_dir():
-        raise InputError(f"{path} is a folder; give a video file, or use `zedo-video batch` for a folder")
+        raise InputError(f"{path} is a folder; give the videos in it, for example {path / '*.mp4'}")
     try:
         if not path.exists():
             raise InputError(f"{path} does not exist; check the name")

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from detectors.people import PersonTrack2D
-from pipeline.atomic import atomic_path
+from pipeline.atomic import atomic_path, claimed
 from pipeline.camera_choice import choose_camera
 from pipeline.errors import InputError
 from pipeline.outputs import check_outputs, is_video
@@ -48,8 +48,9 @@ class RunSummary:
         total = sum(self.seconds.values())
         found = {0: "nobody", 1: "1 person"}.get(self.people, f"{self.people} people")
         stages = ", ".join(f"{name} {seconds:.1f}" for name, seconds in self.seconds.items())
+        frames = "1 frame" if self.frames == 1 else f"{self.frames} frames"
         return (
-            f"{found} in {self.frames} frames, detector {self.detector}, prior {self.prior}, camera: "
+            f"{found} in {frames}, detector {self.detector}, prior {self.prior}, camera: "
             f"{self.camera_source}; {total:.1f} s ({stages}; {self.frames / max(total, 1e-9):.1f} frames/s)"
             f" -> {', '.join(map(str, self.outputs))}"
         )
@@ -72,6 +73,13 @@ def run_video(
         UserError: the input, an output, a setting or a weight file cannot be used.
     """
     check_outputs(outputs, source, overwrite=overwrite)
+    with claimed(outputs):
+        return _run(source, outputs, settings, reporter, resume=resume)
+
+
+def _run(
+    source: Path, outputs: Sequence[Path], settings: RunSettings, reporter: Reporter, *, resume: bool
+) -> RunSummary:
     video = probe(source)
     camera = choose_camera(settings, video)
     seconds: dict[str, float] = {}
@@ -97,10 +105,16 @@ def run_video(
     if not resume:
         workspace.discard("people")
     lap("load")
-    with reporter.stage("detect", expected_frames(video, settings)) as advance:
-        warnings = detect_people(
-            source, detector, workspace, start_s=settings.start, end_s=settings.end, on_progress=advance
-        )
+    try:
+        with reporter.stage("detect", expected_frames(video, settings)) as advance:
+            warnings = detect_people(
+                source, detector, workspace, start_s=settings.start, end_s=settings.end, on_progress=advance
+            )
+    except BaseException:
+        # Nothing to go on from, so nothing to keep.
+        if workspace.count("people") == 0:
+            workspace.remove()
+        raise
     frames = workspace.frames("people")
     people = ((frame.frame_index, frame.time_s, frame.people) for frame in stored_people(workspace))
     tracks = choose_people(track_people(people), settings)

@@ -112,5 +112,5 @@ def _sentence(error: ValidationError) -> str:
         return reason
     name = str(first["loc"][0])
     if first["type"] == "extra_forbidden":
-        return f"there is no setting {name}; see `zedo-video --help` for the names"
+        return f"there is no setting {name}; the names are those of `zedo-video --help` with _ for -"
     return f"{_flag(name)} cannot be {first['input']!r}: {reason[:1].lower()}{reason[1:]}"

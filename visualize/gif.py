@@ -167,6 +167,7 @@ class GifWriter(FrameWriter):
     def _release(self) -> None:
         for resource in (self._spool, self._output, self._spool_file):
             if resource is not None:
-                with suppress(OSError, ValueError):
+                # Whatever closing says, the file is given up, and the reason for that must not be hidden.
+                with suppress(Exception):
                     resource.close()
         self._spool = self._output = self._palette = self._spool_stream = self._spool_file = None

@@ -165,7 +165,8 @@ class TestBadInput:
     )
     def test_options(self, short_clip: Path, tmp_path: Path, arguments: list[object], words: list[str]) -> None:
         refused(run(short_clip, "--out", "r.npz", *arguments, cwd=tmp_path), *words)
-        assert not (tmp_path / "r.npz").exists()
+        # Where people were detected, another try need not do it again; where not, nothing is kept.
+        assert leftovers(tmp_path) == (["r.npz.work"] if "--person" in arguments else [])
 
     def test_unusable_prior(self, short_clip: Path, tmp_path: Path) -> None:
         (tmp_path / "p.safetensors").write_bytes(b"nonsense")
@@ -239,6 +240,16 @@ def test_a_defect_is_one_sentence_and_does_not_stop_the_others(
         errors = capsys.readouterr().err
         assert errors.count("the moon is in the wrong house") == failures and "please report" in errors
         assert "Traceback" not in errors
+
+
+def test_two_runs_never_share_an_output(short_clip: Path, tmp_path: Path) -> None:
+    from pipeline.atomic import claimed
+
+    with claimed([tmp_path / "r.npz"]):
+        refused(run(short_clip, "--out", "r.gif", "--out", "r.npz", cwd=tmp_path), "another run is writing", "r.npz")
+    assert leftovers(tmp_path) == []
+    assert run(short_clip, "--out", "r.npz", "--end", 0.2, cwd=tmp_path).returncode == 0
+    assert leftovers(tmp_path) == ["r.npz"]
 
 
 def test_several_inputs_need_names(short_clip: Path, tmp_path: Path) -> None:

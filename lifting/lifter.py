@@ -120,10 +120,13 @@ class Lifter:
         """
         if time_s is not None:
             return self._lift_rows([rays], [confidence], [time_s], None)[0]
-        if not len(rays):
-            return np.zeros((0, 17, 3))
-        single = self._lift_rows(list(rays[:, None]), list(confidence[:, None]), [np.zeros(1)] * len(rays), None)
-        return np.concatenate(single)
+        found = [np.zeros((0, 17, 3))]
+        for first in range(0, len(rays), self._batch_rows):
+            rows = slice(first, first + self._batch_rows)
+            alone = np.arange(len(rays[rows]))
+            X = self._optimise(rays[rows], confidence[rows], np.zeros(len(alone)), alone)
+            found.append(self._sized(self._held(X, confidence[rows], alone), confidence[rows], alone))
+        return np.concatenate(found)
 
     def _lift_rows(
         self,
@@ -154,7 +157,10 @@ class Lifter:
             if on_progress is not None:
                 on_progress(done, total)
         joined = [j / np.maximum(s, 1e-12)[:, None, None] for j, s in zip(joints, share, strict=True)]
-        return [self._sized(self._held(X, c), c) for X, c in zip(joined, confidence, strict=True)]
+        together = [np.zeros(len(times), np.int64) for times in time_s]
+        return [
+            self._sized(self._held(X, c, one), c, one) for X, c, one in zip(joined, confidence, together, strict=True)
+        ]
 
     def _batches(self, lengths: Sequence[int]) -> Iterator[list[_Window]]:
         """Windows of all tracks, packed into batches of rows that suit the device (short tracks share one)."""
@@ -215,8 +221,10 @@ class Lifter:
             )  # fmt: skip
         return X.cpu().numpy().astype(np.float64)
 
-    def _sized(self, joints: NDArray[np.float64], confidence: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Scaled about the camera, which keeps the picture, to the size of a body: one factor for the whole track.
+    def _sized(
+        self, joints: NDArray[np.float64], confidence: NDArray[np.float64], group: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """Scaled about the camera, which keeps the picture, to the size of a body: one factor for each group of rows.
 
         The published optimiser has no such step; with it only a height that was asked for is set.
         """
@@ -226,19 +234,20 @@ class Lifter:
         wanted, sizes = self._size_m, bone_lengths(joints).sum(axis=-1)
         if settings.person_height_m is not None:
             wanted, sizes = settings.person_height_m, stature(joints)
-        # The frames that show the whole body know best how large it is.
-        seen = confidence.sum(axis=1)
-        return joints * (wanted / float(np.median(sizes[seen >= np.quantile(seen, 0.25)])))
+        if group[-1] == 0:
+            # The frames that show the whole body know best how large it is.
+            seen = confidence.sum(axis=1)
+            sizes = np.median(sizes[seen >= np.quantile(seen, 0.25)])
+        return joints * np.asarray(wanted / sizes).reshape(-1, 1, 1)
 
-    def _held(self, joints: NDArray[np.float64], confidence: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Joints of one track with the same bone lengths in all frames; windows have estimated them one by one."""
+    def _held(
+        self, joints: NDArray[np.float64], confidence: NDArray[np.float64], group: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """Joints with the same bone lengths in all rows of a group; windows have estimated them one by one."""
         if self.settings.preset == "reference" or self.settings.bones == 0 or not len(joints):
             return joints
         keeper = BoneKeeper(
-            self._mean_bones.cpu().double(),
-            torch.zeros(len(joints), dtype=torch.int64),
-            1,
-            torch.from_numpy(confidence),
+            self._mean_bones.cpu().double(), torch.from_numpy(group), int(group[-1]) + 1, torch.from_numpy(confidence)
         )
         return np.asarray(keeper(torch.from_numpy(joints), 1.0).numpy())
 

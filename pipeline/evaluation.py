@@ -1,12 +1,10 @@
-"""The lifter of a run, with settings that only measurements vary."""
+"""The lifter of a run, as measurements use and describe it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import InputError
 from pipeline.lift_stage import load_lifter
 from pipeline.settings import load_settings
 
@@ -17,25 +15,13 @@ if TYPE_CHECKING:
 __all__ = ["describe_method", "evaluations_per_pose", "load_measured"]
 
 
-def load_measured(given: Mapping[str, Any], **changes: Any) -> tuple[Lifter, Prior]:
-    """What ``zedo-video VIDEO`` would lift with, given these options.
+def load_measured(given: Mapping[str, Any], **further: Any) -> tuple[Lifter, Prior]:
+    """What ``zedo-video VIDEO`` would lift with, given these options of a run by name; None is not given.
 
-    Args:
-        given: options of a run by name; None is not given.
-        changes: fields of ``LiftSettings`` that are set afterwards; None leaves what a run has.
-
-    Raises:
-        InputError: an option, the prior or the device cannot be used.
+    ``further``: see ``pipeline.lift_stage.load_lifter``. Raises InputError if an option, the prior or the device cannot
+    be used.
     """
-    from lifting.lifter import Lifter
-    from lifting.prior import load_starting_poses
-
-    lifter, prior = load_lifter(load_settings(None, given))
-    changes = {name: value for name, value in changes.items() if value is not None}
-    try:
-        return Lifter(prior, load_starting_poses(), replace(lifter.settings, **changes), lifter.device), prior
-    except ValueError as error:
-        raise InputError(str(error)) from error
+    return load_lifter(load_settings(None, given), **further)
 
 
 def describe_method(lifter: Lifter) -> dict[str, Any]:

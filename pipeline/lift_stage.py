@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from assets.integrity import AssetError
 from detectors.people import PersonTrack2D
@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 __all__ = ["lift_tracks", "load_lifter"]
 
 
-def load_lifter(settings: RunSettings) -> tuple[Lifter, Prior]:
+def load_lifter(settings: RunSettings, **further: Any) -> tuple[Lifter, Prior]:
     """The lifter for the settings of a run, and the prior that it uses.
 
-    Raises InputError if the prior or the device cannot be used.
+    ``further`` are fields of ``LiftSettings`` that no run has to choose, such as the window. Raises InputError if
+    the prior or the device cannot be used.
     """
     from lifting.device import choose_device
     from lifting.lifter import Lifter
@@ -42,6 +43,7 @@ def load_lifter(settings: RunSettings) -> tuple[Lifter, Prior]:
                 seed=settings.seed,
                 smooth_s=settings.smooth,
                 person_height_m=settings.person_height,
+                **further,
             ),
             choose_device(settings.device),
         )

@@ -44,7 +44,7 @@ def command() -> None:
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of cameras and noise.")
 @_common
 def mocap(
-    data: Path, count: int, sequences: int, noise_px: float, seed: int, hypotheses: int | None, json_file: Path | None,
+    data: Path, count: int, sequences: int, noise_px: float, seed: int, json_file: Path | None,
     quiet: bool, **given: Any,
 ) -> None:  # fmt: skip
     """Motion capture before synthetic cameras: single frames and sequences, exact and noisy 2D."""
@@ -55,7 +55,7 @@ def mocap(
     reporter: Reporter = QuietReporter() if quiet else ConsoleReporter()
     test = load_mocap(data)
     _check(json_file)
-    lifter, prior = load_measured(given, hypotheses=hypotheses)
+    lifter, prior = load_measured(given)
     report = evaluate_mocap(
         test, lifter, prior, reporter, count=count, sequences=sequences, noise_px=noise_px, seed=seed
     )
@@ -79,7 +79,6 @@ def multiview(
     data: Path,
     camera: str,
     detector_name: str,
-    hypotheses: int | None,
     json_file: Path | None,
     quiet: bool,
     **given: Any,
@@ -93,7 +92,7 @@ def multiview(
     reporter: Reporter = QuietReporter() if quiet else ConsoleReporter()
     reference, videos = load_reference(data)
     _check(json_file)
-    lifter, prior = load_measured(given, hypotheses=hypotheses)
+    lifter, prior = load_measured(given)
     cameras = CAMERAS if camera == "both" else (camera,)
     detector = load_detector(detector_name)
     report = evaluate_multiview(reference, videos, detector, lifter, prior, reporter, cameras=cameras)

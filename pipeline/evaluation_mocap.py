@@ -11,18 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lifting.benchmarks.mocap import (
-    EXPECTED_COVERAGE,
-    Outcome,
-    joint_errors,
-    lift_alone,
-    lift_frames,
-    lift_sequences,
-    scores,
-)
+from lifting.benchmarks.mocap import Outcome, joint_errors, lift_alone, lift_frames, lift_sequences, scores
 from lifting.benchmarks.statistics import Estimate
 from lifting.benchmarks.synthetic import FOCAL_PX, IMAGE_SIZE, STRIDE, SyntheticView, sequence_views, single_frame_views
 from lifting.lifter import Lifter
+from lifting.metrics import EXPECTED_COVERAGE
 from lifting.prior import Prior
 from pipeline.archive import load_arrays
 from pipeline.errors import InputError

@@ -17,17 +17,9 @@ from detectors.people import PersonTrack2D
 from lifting.benchmarks.statistics import Estimate, bootstrap_mean
 from lifting.benchmarks.synthetic import SyntheticView
 from lifting.lifter import Lifter
-from lifting.metrics import acceleration_error, mpjpe, pa_mpjpe
+from lifting.metrics import acceleration_error, centred, coverage, mpjpe, pa_mpjpe
 
-__all__ = ["EXPECTED_COVERAGE", "Outcome", "joint_errors", "lift_alone", "lift_frames", "lift_sequences", "scores"]
-
-_ONE_SIGMA = 0.6827
-
-#: What ``scores`` should find if ``sigma_m`` is right and errors are Gaussian, by name.
-EXPECTED_COVERAGE = {"coverage_1_sigma": _ONE_SIGMA, "coverage_2_sigma": 0.9545, "coverage_3d": _ONE_SIGMA}
-
-# The ball that holds 68.27 % of a Gaussian of standard deviation 1 per coordinate in three dimensions.
-_BALL = 1.8779
+__all__ = ["Outcome", "joint_errors", "lift_alone", "lift_frames", "lift_sequences", "scores"]
 
 
 @dataclass(frozen=True)
@@ -127,9 +119,7 @@ def scores(outcome: Outcome, rng: np.random.Generator) -> dict[str, Estimate]:
     """The measures of an outcome, with confidence intervals over its units.
 
     ``mpjpe_mm`` (pelvis on pelvis) and ``pa_mpjpe_mm``; for sequences ``acceleration_error_mm``, of root-relative
-    joints in millimetres per frame squared; with uncertainty the share of root-relative errors of the 16 joints beside
-    the pelvis that lie within it: ``coverage_1_sigma`` and ``coverage_2_sigma`` count coordinates, |error| <= 1 or 2
-    ``sigma_m``, and ``coverage_3d`` joints, distance <= 1.878 ``sigma_m`` (see ``EXPECTED_COVERAGE``).
+    joints in millimetres per frame squared; with uncertainty its calibration, see ``lifting.metrics.coverage``.
     """
     pairs = list(zip(outcome.predicted, outcome.truth, strict=True))
     values = {
@@ -137,20 +127,16 @@ def scores(outcome: Outcome, rng: np.random.Generator) -> dict[str, Estimate]:
         "pa_mpjpe_mm": [pa_mpjpe(p, t) * 1000 for p, t in pairs],
     }
     if any(len(truth) > 2 for truth in outcome.truth):
-        values["acceleration_error_mm"] = [acceleration_error(_centred(p), _centred(t)) * 1000 for p, t in pairs]
+        values["acceleration_error_mm"] = [acceleration_error(centred(p), centred(t)) * 1000 for p, t in pairs]
     if outcome.sigma_m is not None:
-        errors = [(_centred(p) - _centred(t))[:, 1:] for p, t in pairs]
-        sigma = [s[:, 1:] for s in outcome.sigma_m]
-        both = list(zip(errors, sigma, strict=True))
-        values["coverage_1_sigma"] = [(np.abs(e) <= s[..., None]).mean(axis=(1, 2)) for e, s in both]
-        values["coverage_2_sigma"] = [(np.abs(e) <= 2 * s[..., None]).mean(axis=(1, 2)) for e, s in both]
-        values["coverage_3d"] = [(np.linalg.norm(e, axis=-1) <= _BALL * s).mean(axis=1) for e, s in both]
+        shares = [coverage(p, t, sigma) for (p, t), sigma in zip(pairs, outcome.sigma_m, strict=True)]
+        values |= {name: [share[name] for share in shares] for name in shares[0]}
     return {name: bootstrap_mean(units, rng) for name, units in values.items()}
 
 
 def joint_errors(outcome: Outcome) -> list[dict[str, float | str]]:
     """Per joint beside the pelvis: root mean square of the root-relative error of a coordinate, and what sigma says."""
-    error = np.concatenate([_centred(p) - _centred(t) for p, t in zip(outcome.predicted, outcome.truth, strict=True)])
+    error = np.concatenate([centred(p) - centred(t) for p, t in zip(outcome.predicted, outcome.truth, strict=True)])
     rows: list[dict[str, float | str]] = []
     for index, joint in enumerate(H36M_17.joints[1:], start=1):
         row: dict[str, float | str] = {
@@ -163,7 +149,3 @@ def joint_errors(outcome: Outcome) -> list[dict[str, float | str]]:
             row["coverage_1_sigma"] = float((np.abs(error[:, index]) <= sigma[:, None]).mean())
         rows.append(row)
     return rows
-
-
-def _centred(poses: NDArray[np.float64]) -> NDArray[np.float64]:
-    return poses - poses[:, :1]

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Estimate", "bootstrap_mean"]
+__all__ = ["Estimate", "bootstrap_mean", "bootstrap_mean_of_groups"]
+
+Units = Sequence[NDArray[np.floating]]
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class Estimate:
     high: float
 
 
-def bootstrap_mean(units: Sequence[NDArray[np.floating]], rng: np.random.Generator, draws: int = 2000) -> Estimate:
+def bootstrap_mean(units: Units, rng: np.random.Generator, draws: int = 2000) -> Estimate:
     """Mean over all values; the interval comes from drawing whole units again, with replacement.
 
     Values of one unit (the frames of a sequence) depend on each other, so they are drawn together.
@@ -33,11 +35,30 @@ def bootstrap_mean(units: Sequence[NDArray[np.floating]], rng: np.random.Generat
     Raises:
         ValueError: there is no value at all.
     """
-    sums = np.array([np.sum(values, dtype=np.float64) for values in units])
-    counts = np.array([np.size(values) for values in units], np.float64)
-    sums, counts = sums[counts > 0], counts[counts > 0]
-    if not len(counts):
+    return bootstrap_mean_of_groups([units], rng, draws)
+
+
+def bootstrap_mean_of_groups(groups: Sequence[Units], rng: np.random.Generator, draws: int = 2000) -> Estimate:
+    """Mean over groups of the mean over all values of each, as action-wise figures are; units are drawn within groups.
+
+    Args:
+        groups: the units of each group, see ``bootstrap_mean``; groups without values do not count.
+        rng: of the draws.
+        draws: number of bootstrap samples.
+
+    Raises:
+        ValueError: there is no value at all.
+    """
+    means, drawn = [], []
+    for units in groups:
+        sums = np.array([np.sum(values, dtype=np.float64) for values in units])
+        counts = np.array([np.size(values) for values in units], np.float64)
+        sums, counts = sums[counts > 0], counts[counts > 0]
+        if len(counts):
+            chosen = rng.multinomial(len(counts), np.full(len(counts), 1 / len(counts)), size=draws)
+            means.append(sums.sum() / counts.sum())
+            drawn.append((chosen @ sums) / (chosen @ counts))
+    if not means:
         raise ValueError("there is nothing to average")
-    chosen = rng.multinomial(len(counts), np.full(len(counts), 1 / len(counts)), size=draws)
-    low, high = np.quantile((chosen @ sums) / (chosen @ counts), [0.025, 0.975])
-    return Estimate(float(sums.sum() / counts.sum()), float(low), float(high))
+    low, high = np.quantile(np.mean(drawn, axis=0), [0.025, 0.975])
+    return Estimate(float(np.mean(means)), float(low), float(high))

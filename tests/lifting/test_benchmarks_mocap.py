@@ -7,18 +7,11 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from lifting.benchmarks.mocap import (
-    EXPECTED_COVERAGE,
-    Outcome,
-    joint_errors,
-    lift_alone,
-    lift_frames,
-    lift_sequences,
-    scores,
-)
+from lifting.benchmarks.mocap import Outcome, joint_errors, lift_alone, lift_frames, lift_sequences, scores
 from lifting.benchmarks.statistics import bootstrap_mean
 from lifting.benchmarks.synthetic import SyntheticView, sequence_views, single_frame_views
 from lifting.lifter import Lifter
+from lifting.metrics import EXPECTED_COVERAGE
 from lifting.prior import Prior, StartingPoses
 from lifting.settings import LiftSettings
 

@@ -1,10 +1,7 @@
-"""Training runs on disk: data in, checkpoints and the finished prior out."""
+"""Training a prior: data and settings from files, and the run."""
 
 from __future__ import annotations
 
-import csv
-import pickle
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.archive import load_arrays
-from pipeline.atomic import atomic_path
 from pipeline.errors import InputError
 from pipeline.progress import Reporter
+from pipeline.training_run import Job, carry_out
 
 if TYPE_CHECKING:
     from lifting.prior import Prior
@@ -23,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["load_poses", "read_train_settings", "train_prior"]
 
-_SAVE_EVERY_S = 120.0
 _REPORT_EVERY = 250  # steps between validations
 
 
@@ -88,8 +84,7 @@ def train_prior(
 ) -> Path | None:
     """Train until the last step, or until the time is up; the same call goes on from the checkpoint.
 
-    A new run starts from random weights or from those of ``start``. ``folder`` gets ``checkpoint.pt``, ``log.csv``,
-    ``curve.png`` and, at every validation, ``prior.safetensors`` with the averaged weights so far.
+    A new run starts from random weights or from those of ``start``; see ``carry_out`` for what it leaves.
 
     Returns:
         The prior if the run is complete, else None.
@@ -98,89 +93,23 @@ def train_prior(
     """
     import torch
 
-    from lifting.device import choose_device
-    from lifting.prior import save_prior
     from lifting.training.augment import Augmentation, draw_poses
     from lifting.training.skeleton import take_apart
-    from lifting.training.trainer import TrainState, describe, train, validation_losses
+    from lifting.training.trainer import TrainState, drawn_from
 
     poses, held_out = load_poses(data), load_poses(validation)
-    checkpoint, log, prior = folder / "checkpoint.pt", folder / "log.csv", folder / "prior.safetensors"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        device = choose_device(device_name)
-        if checkpoint.exists():
-            state = TrainState.load(checkpoint, settings, device)
-        else:
-            state = TrainState.new(settings, device, None if start is None else start.network.state_dict())
-    except ValueError as error:
-        raise InputError(str(error)) from error
-    except (RuntimeError, LookupError, TypeError, EOFError, OSError, pickle.UnpicklingError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise InputError(
-            f"the training cannot begin in {folder}: {reason}; choose another folder or --start"
-        ) from error
-    _forget_after(log, state.step)
     plain = Augmentation(exchange_limb=0, size=0, bones=0, width=0, definition=0, any_orientation=0)
     judged = draw_poses(
         take_apart(torch.from_numpy(held_out)), torch.ones(len(held_out)), 2048, plain, torch.Generator().manual_seed(1)
-    ).to(device)
-
-    def judge(loss: float) -> None:
-        losses = validation_losses(state.averaged, judged)
-        _append(log, {"step": state.step, "train": loss, **{f"t{t:g}": value for t, value in losses.items()}})
-        with atomic_path(prior) as partial:
-            save_prior(partial, state.averaged, describe(settings, len(poses), state.step))
-
-    began = saved = time.monotonic()
-    recent: list[float] = []
-    with reporter.stage("train", settings.steps) as advance:
-        for step in train(state, poses, settings, device, lambda _, loss: recent.append(loss)):
-            advance(step)
-            now = time.monotonic()
-            if step % _REPORT_EVERY == 0 or step == settings.steps:
-                judge(float(np.mean(recent)))
-                recent.clear()
-            if now - saved > _SAVE_EVERY_S or step == settings.steps:
-                state.save(checkpoint, settings)
-                saved = now
-            if stop_after_s is not None and now - began > stop_after_s:
-                state.save(checkpoint, settings)
-                break
-    draw_curve(log, folder / "curve.png")
-    return prior if state.step >= settings.steps else None
-
-
-def draw_curve(log: Path, picture: Path) -> None:
-    """Losses over steps, training and one line per noise level."""
-    if not log.exists():
-        return
-    from matplotlib.figure import Figure
-
-    with log.open(encoding="utf-8", newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    figure = Figure(figsize=(8, 5), layout="constrained")
-    axes = figure.add_subplot()
-    for name in rows[0].keys() - {"step"} if rows else ():
-        axes.plot([int(row["step"]) for row in rows], [float(row[name]) for row in rows], label=name)
-    axes.set(xlabel="step", ylabel="mean squared error of the noise", yscale="log")
-    axes.legend()
-    with atomic_path(picture) as partial:
-        figure.savefig(partial, dpi=120)
-
-
-def _forget_after(log: Path, step: int) -> None:
-    """Drop the rows of a killed run that its checkpoint does not know of: they will come again."""
-    if log.exists():
-        lines = log.read_text("utf-8").splitlines(keepends=True)
-        kept = [line for line in lines[1:] if line.partition(",")[0].isdigit() and int(line.partition(",")[0]) <= step]
-        log.write_text("".join(lines[:1] + kept), "utf-8")
-
-
-def _append(log: Path, row: dict[str, float]) -> None:
-    new = not log.exists()
-    with log.open("a", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, list(row))
-        if new:
-            writer.writeheader()
-        writer.writerow({name: f"{value:.6g}" for name, value in row.items()})
+    )
+    weights = None if start is None else start.network.state_dict()
+    job = Job(
+        settings=settings,
+        begin=lambda device: TrainState.new(settings, device, weights),
+        draw=drawn_from(poses, settings),
+        judged=judged,
+        poses=len(poses),
+        files={"data": data, "validation": validation},
+        report_every=_REPORT_EVERY,
+    )
+    return carry_out(job, folder, device_name, reporter, stop_after_s)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,21 +12,36 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from lifting.network import ScoreNetwork
 from lifting.sde import log_mean, marginal_std
 from lifting.training.augment import Augmentation, draw_poses
+from lifting.training.processes import Team
 from lifting.training.skeleton import BodyParts, take_apart
 
-__all__ = ["TrainSettings", "TrainState", "denoising_loss", "sampling_weights", "train", "validation_losses"]
+__all__ = [
+    "DataRecord",
+    "FitSettings",
+    "TrainSettings",
+    "TrainState",
+    "denoising_loss",
+    "drawn_from",
+    "fit",
+    "sampling_weights",
+    "train",
+    "validation_losses",
+]
 
 _VALIDATION_TIMES = (0.01, 0.03, 0.06, 0.1, 0.15, 0.2)
 
+#: What a run learns from and is judged by: role ("data", "validation") -> ``name`` and ``sha256`` of the file.
+DataRecord = dict[str, dict[str, str]]
+
 
 @dataclass(frozen=True)
-class TrainSettings:
-    """Settings of a training run; a checkpoint resumes only with the same ones (but for ``steps``).
+class FitSettings:
+    """Settings of the optimisation; a checkpoint resumes only with the same ones (but for ``steps``).
 
     Attributes:
         steps: optimiser steps in all.
@@ -36,11 +52,8 @@ class TrainSettings:
         t_low, t_high: range of diffusion times; inference never leaves it.
         poses_per_time: neighbours in the batch that share a time, which saves time layers.
         clip: bound on the norm of the gradient.
-        tilted: weight of poses whose trunk is far from upright, which are rare in the data.
-        hidden, embed: width of the network.
         start: SHA-256 of the prior whose weights the run started from; empty for random ones.
         seed: of everything random.
-        augmentation: see there.
     """
 
     steps: int = 12_000
@@ -53,12 +66,8 @@ class TrainSettings:
     t_high: float = 0.2
     poses_per_time: int = 8
     clip: float = 1.0
-    tilted: float = 3.0
-    hidden: int = 1024
-    embed: int = 512
     start: str = ""
     seed: int = 0
-    augmentation: Augmentation = field(default_factory=Augmentation)
 
     def __post_init__(self) -> None:
         if self.steps < 1:
@@ -67,6 +76,22 @@ class TrainSettings:
             raise ValueError(f"the batch must be a multiple of {self.poses_per_time}, not {self.batch}")
         if not 0 < self.t_low < self.t_high <= 1:
             raise ValueError(f"diffusion times must lie between 0 and 1, not {self.t_low} to {self.t_high}")
+
+
+@dataclass(frozen=True)
+class TrainSettings(FitSettings):
+    """Settings of the training of a prior.
+
+    Attributes:
+        tilted: weight of poses whose trunk is far from upright, which are rare in the data.
+        hidden, embed: width of the network.
+        augmentation: see there.
+    """
+
+    tilted: float = 3.0
+    hidden: int = 1024
+    embed: int = 512
+    augmentation: Augmentation = field(default_factory=Augmentation)
 
 
 @dataclass
@@ -86,15 +111,18 @@ class TrainState:
             network = ScoreNetwork(hidden=settings.hidden, embed=settings.embed)
         if weights is not None:
             network.load_state_dict(weights)
+        return cls.of(network, settings, device)
+
+    @classmethod
+    def of(cls, network: ScoreNetwork, settings: FitSettings, device: torch.device) -> TrainState:
+        """The beginning of a run that trains those parameters of a network that require gradients."""
         network.to(device)
-        averaged = ScoreNetwork(hidden=settings.hidden, embed=settings.embed).to(device).requires_grad_(False)
-        averaged.load_state_dict(network.state_dict())
-        optimiser = torch.optim.AdamW(
-            network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
-        )
+        averaged = deepcopy(network).requires_grad_(False)
+        trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
+        optimiser = torch.optim.AdamW(trained, lr=settings.learning_rate, weight_decay=settings.weight_decay)
         return cls(network, averaged, optimiser)
 
-    def save(self, path: Path, settings: TrainSettings) -> None:
+    def save(self, path: Path, settings: FitSettings, data: DataRecord | None = None) -> None:
         """Write a checkpoint; the old one stays until the new one is complete."""
         record = {
             "model_state_dict": self.network.state_dict(),
@@ -102,41 +130,59 @@ class TrainState:
             "optimiser": self.optimiser.state_dict(),
             "step": self.step,
             "settings": asdict(settings),
+            "data": data or {},
         }
         partial = path.with_name(path.name + ".part")
         torch.save(record, partial)
         partial.replace(path)
 
-    @classmethod
-    def load(cls, path: Path, settings: TrainSettings, device: torch.device) -> TrainState:
-        """Read a checkpoint of the same settings; only the number of steps may be another: the rate follows it.
+    def restore(self, path: Path, settings: FitSettings, data: DataRecord | None = None) -> None:
+        """Go on from a checkpoint of the same settings; only the number of steps may be another: the rate follows it.
 
-        Raises ValueError if others differ.
+        Raises ValueError if others differ, or if the run learnt from other data. What older checkpoints do not say is
+        taken to be the same.
         """
+        device = next(self.network.parameters()).device
         record = torch.load(path, map_location=device, weights_only=True)
         wanted = {**asdict(settings), "steps": record["settings"].get("steps")}
         if record["settings"] != wanted:
             changed = [name for name, value in wanted.items() if record["settings"].get(name) != value]
             raise ValueError(f"{path} was trained with another {', '.join(changed)}; use the same or another folder")
+        for role, file in record.get("data", {}).items():
+            given = (data or {}).get(role, file)
+            if given["sha256"] != file["sha256"]:
+                raise ValueError(
+                    f"{path} was trained with {file['name']} as {role}, and {given['name']} holds something else; "
+                    "give the same file or another folder"
+                )
+        self.network.load_state_dict(record["model_state_dict"])
+        self.averaged.load_state_dict(record["averaged"])
+        self.optimiser.load_state_dict(record["optimiser"])
+        self.step = record["step"]
+
+    @classmethod
+    def load(
+        cls, path: Path, settings: TrainSettings, device: torch.device, data: DataRecord | None = None
+    ) -> TrainState:
+        """A run of ``train`` that goes on from its checkpoint; see ``restore``."""
         state = cls.new(settings, device)
-        state.network.load_state_dict(record["model_state_dict"])
-        state.averaged.load_state_dict(record["averaged"])
-        state.optimiser.load_state_dict(record["optimiser"])
-        state.step = record["step"]
+        state.restore(path, settings, data)
         return state
 
 
-def denoising_loss(network: ScoreNetwork, poses: Tensor, times: Tensor, noise: Tensor) -> Tensor:
+def denoising_loss(network: nn.Module, poses: Tensor, times: Tensor, noise: Tensor) -> Tensor:
     """Mean squared error of the predicted noise, ``[B]``.
 
     Args:
+        network: a score network, alone or joined with those of other processes.
         poses: ``[B, J, 3]`` clean.
         times: ``[G]`` diffusion times, shared by B / G neighbours each.
         noise: ``[B, J, 3]`` standard normal.
     """
     t = times.repeat_interleave(len(poses) // len(times))[:, None, None]
     noisy = log_mean(t).exp() * poses + marginal_std(t) * noise
-    return (network.forward_grouped(noisy, times) - noise).square().mean(dim=(1, 2))
+    error: Tensor = network(noisy, times) - noise
+    return error.square().mean(dim=(1, 2))
 
 
 def sampling_weights(poses: NDArray[np.floating], tilted: float) -> Tensor:
@@ -164,6 +210,7 @@ def train(
     settings: TrainSettings,
     device: torch.device,
     on_step: Callable[[int, float], None],
+    team: Team = Team(),  # noqa: B008 - frozen
 ) -> Iterator[int]:
     """Run from the state's step to the last one, yielding the number of steps done after each.
 
@@ -173,37 +220,76 @@ def train(
         settings: see there.
         device: where to train.
         on_step: called with the step and its loss.
+        team: the processes that train together.
     """
+    yield from fit(state, drawn_from(poses, settings), settings, device, on_step, team)
+
+
+def drawn_from(poses: NDArray[np.floating], settings: TrainSettings) -> Callable[[int, torch.Generator], Tensor]:
+    """Source of varied batches for ``fit`` from poses ``[N, 17, 3]``, metres, y up."""
     parts: BodyParts = take_apart(torch.from_numpy(np.asarray(poses, np.float32)))
     weights = sampling_weights(poses, settings.tilted)
+
+    def draw(count: int, generator: torch.Generator) -> Tensor:
+        return draw_poses(parts, weights, count, settings.augmentation, generator)
+
+    return draw
+
+
+def fit(
+    state: TrainState,
+    draw: Callable[[int, torch.Generator], Tensor],
+    settings: FitSettings,
+    device: torch.device,
+    on_step: Callable[[int, float], None],
+    team: Team = Team(),  # noqa: B008 - frozen
+) -> Iterator[int]:
+    """Denoising score matching on poses that ``draw`` makes; otherwise as ``train``.
+
+    Every process draws the whole batch and works on its part, so that the result does not depend on their number.
+
+    Args:
+        draw: number of poses and source of randomness -> ``[B, J, 3]`` metres, root-centred, camera axes.
+    """
     groups = settings.batch // settings.poses_per_time
+    model = team.joined(state.network)
+    pairs = zip(state.averaged.parameters(), state.network.parameters(), strict=True)
+    averaged: list[Tensor] = []
+    present: list[Tensor] = []
+    for mean, parameter in pairs:
+        if parameter.requires_grad:
+            averaged.append(mean)
+            present.append(parameter)
     while state.step < settings.steps:
         generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + state.step)
-        batch = draw_poses(parts, weights, settings.batch, settings.augmentation, generator).to(device)
+        batch = draw(settings.batch, generator)
         # Stratified: every batch sees the whole range of noise, which quietens the loss.
         strata = (torch.arange(groups) + torch.rand(groups, generator=generator)) / groups
-        times = (settings.t_low + (settings.t_high - settings.t_low) * strata).to(device)
-        noise = torch.randn(batch.shape, generator=generator).to(device)
+        times = settings.t_low + (settings.t_high - settings.t_low) * strata
+        noise = torch.randn(batch.shape, generator=generator)
+        if team.size > 1:
+            # Whole groups, so that neighbours go on sharing their time.
+            mine = team.part(torch.arange(groups))
+            rows = slice(int(mine[0]) * settings.poses_per_time, (int(mine[-1]) + 1) * settings.poses_per_time)
+            batch, times, noise = batch[rows], times[mine], noise[rows]
         for group in state.optimiser.param_groups:
             group["lr"] = settings.learning_rate * rate(state.step, settings)
         with torch.autocast(device.type, torch.bfloat16):
-            loss = denoising_loss(state.network, batch, times, noise).mean()
+            loss = denoising_loss(model, batch.to(device), times.to(device), noise.to(device)).mean()
         state.optimiser.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(state.network.parameters(), settings.clip)
+        torch.nn.utils.clip_grad_norm_(present, settings.clip)
         state.optimiser.step()
         state.step += 1
         # A young average must not remember the random start.
         decay = min(settings.ema, (1 + state.step) / (10 + state.step))
         with torch.no_grad():
-            averaged: list[Tensor] = list(state.averaged.parameters())
-            present: list[Tensor] = list(state.network.parameters())
             torch._foreach_lerp_(averaged, present, 1 - decay)
-        on_step(state.step, float(loss.detach()))
+        on_step(state.step, float(team.mean(loss.detach())))
         yield state.step
 
 
-def rate(step: int, settings: TrainSettings) -> float:
+def rate(step: int, settings: FitSettings) -> float:
     """Share of the learning rate at a step: linear warm-up, then a cosine to 1 % of it."""
     if step < settings.warm_up:
         return (step + 1) / settings.warm_up
@@ -211,6 +297,6 @@ def rate(step: int, settings: TrainSettings) -> float:
     return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
 
 
-def describe(settings: TrainSettings, poses: int, step: int) -> dict[str, Any]:
+def describe(settings: FitSettings, poses: int, step: int, data: DataRecord | None = None) -> dict[str, Any]:
     """Record for the file of the prior after a number of steps."""
-    return {"settings": asdict(settings), "poses": poses, "step": step}
+    return {"settings": asdict(settings), "poses": poses, "step": step, **(data or {})}

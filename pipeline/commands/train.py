@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from pipeline.progress import Reporter
 
 __all__ = ["command"]
 
@@ -42,10 +46,9 @@ def prior(
     """Train the score network on poses in metres, y up, H36M-17 order."""
     from lifting.prior import PriorError, load_prior
     from pipeline.errors import InputError
-    from pipeline.progress import ConsoleReporter, QuietReporter, Reporter
     from pipeline.training import read_train_settings, train_prior
 
-    reporter: Reporter = QuietReporter() if quiet else ConsoleReporter()
+    reporter = _reporter(quiet)
     try:
         begin = None if start is None else load_prior(start)
     except PriorError as error:
@@ -53,7 +56,7 @@ def prior(
     settings = read_train_settings(config, {**given, "start": None if begin is None else begin.sha256})
     limit = None if minutes is None else minutes * 60
     finished = train_prior(data, validation, folder, settings, device, reporter, limit, begin)
-    reporter.say(f"the prior is {finished}" if finished else f"not finished; the same command goes on from {folder}")
+    _say(reporter, finished, folder)
 
 
 @command.command("clusters")
@@ -76,3 +79,14 @@ def clusters(data: Path, out: Path, counts: tuple[int, ...], seed: int) -> None:
     poses = load_poses(data)
     with atomic_path(out) as partial:
         write_starting_poses(partial, poses, counts, np.random.default_rng(seed))
+
+
+def _reporter(quiet: bool) -> Reporter:
+    """Of several processes that torchrun started only the first one speaks."""
+    from pipeline.progress import ConsoleReporter, QuietReporter
+
+    return QuietReporter() if quiet or os.environ.get("RANK", "0") != "0" else ConsoleReporter()
+
+
+def _say(reporter: Reporter, finished: Path | None, folder: Path) -> None:
+    reporter.say(f"the prior is {finished}" if finished else f"not finished; the same command goes on from {folder}")

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import csv
+import hashlib
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from assets.integrity import asset_path
 from lifting.prior import load_prior, load_starting_poses
+from lifting.training.processes import Team
 from lifting.training.trainer import TrainSettings
 from pipeline.errors import InputError
 from pipeline.progress import QuietReporter
@@ -64,3 +71,67 @@ def test_data_that_cannot_be_used(poses: Path, tmp_path: Path) -> None:
     np.savez(tmp_path / "bad.npz", other=np.zeros(3))
     with pytest.raises(InputError, match="poses"):
         load_poses(tmp_path / "bad.npz")
+
+
+def test_two_processes_make_the_prior_that_one_makes(poses: Path, tmp_path: Path) -> None:
+    (tmp_path / "tiny.toml").write_text("steps = 8\nbatch = 64\nhidden = 128\nembed = 16\nwarm_up = 2\n")
+    arguments = ["train", "prior", "--data", poses, "--validation", poses, "--config", "tiny.toml", "--device", "cpu"]
+    script = tmp_path / "zedo.py"
+    script.write_text("from pipeline.commands import main\nmain()\n")
+    together = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", script]
+    done = subprocess.run(
+        [*map(str, together), *map(str, arguments), "--out", "two"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("the prior is") == 1, "the first process alone reports"
+    assert run(*arguments, "--out", "one", cwd=tmp_path).returncode == 0
+
+    def losses(folder: str) -> list[list[float]]:
+        with (tmp_path / folder / "log.csv").open(encoding="utf-8", newline="") as stream:
+            return [[float(value) for value in row.values()] for row in csv.DictReader(stream)]
+
+    # gradients that are not averaged are off by ten times as much in the losses and forty times in the weights
+    assert len(losses("two")) == 1 and np.allclose(losses("two"), losses("one"), rtol=5e-4)
+    first, second = (torch.load(tmp_path / folder / "checkpoint.pt") for folder in ("one", "two"))
+    assert first["step"] == second["step"] == 8
+    pairs = [(weights, second["model_state_dict"][name]) for name, weights in first["model_state_dict"].items()]
+    assert torch.cat([(one - two).abs().flatten() for one, two in pairs]).mean() < 2e-4
+
+
+def test_work_that_cannot_be_divided(poses: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValueError, match="8 rows cannot be divided among 3 processes"):
+        Team(rank=1, size=3).part(torch.arange(8))
+    parts = [Team(rank, 4).part(torch.arange(8)).tolist() for rank in range(4)]
+    assert parts == [[0, 1], [2, 3], [4, 5], [6, 7]]
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    with pytest.raises(InputError, match="several processes cannot train on mps"):
+        train_prior(poses, poses, tmp_path / "run", TINY, "mps", QuietReporter())
+
+
+def test_a_run_knows_its_data(poses: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.npz"
+    np.savez(other, poses=np.load(poses)["poses"][:20])
+    prior = train_prior(poses, other, tmp_path / "run", TINY, "cpu", QuietReporter())
+    assert prior is not None
+    for role, path in (("data", poses), ("validation", other)):
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        assert load_prior(prior).training[role] == {"name": path.name, "sha256": sha256}
+    with pytest.raises(InputError, match=r"poses\.npz as data, and other\.npz holds something else"):
+        train_prior(other, other, tmp_path / "run", TINY, "cpu", QuietReporter())
+    with pytest.raises(InputError, match=r"other\.npz as validation, and poses\.npz"):
+        train_prior(poses, poses, tmp_path / "run", TINY, "cpu", QuietReporter())
+    # the same data under another name are the same data
+    renamed = tmp_path / "renamed.npz"
+    renamed.write_bytes(poses.read_bytes())
+    assert train_prior(renamed, other, tmp_path / "run", TINY, "cpu", QuietReporter()) == prior
+
+
+def test_checkpoints_from_before_data_were_recorded_go_on(poses: Path, tmp_path: Path) -> None:
+    train_prior(poses, poses, tmp_path, TINY, "cpu", QuietReporter(), stop_after_s=0.0)
+    record = torch.load(tmp_path / "checkpoint.pt")
+    del record["data"]
+    torch.save(record, tmp_path / "checkpoint.pt")
+    assert train_prior(poses, poses, tmp_path, TINY, "cpu", QuietReporter()) == tmp_path / "prior.safetensors"

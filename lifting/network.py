@@ -6,6 +6,7 @@ Architecture after GFPose (Ci et al., CVPR 2023) as used by ZeDO (Jiang et al., 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -13,9 +14,12 @@ from torch import Tensor, nn
 
 from lifting.sde import marginal_std
 
-__all__ = ["FoldedScoreNetwork", "ScoreNetwork"]
+__all__ = ["GROUPS", "FoldedScoreNetwork", "FoldedStage", "ScoreNetwork", "Stage"]
 
 GROUPS = 32
+
+#: A dense layer, the dense layer of the time embedding that is added to it, and the norm after them.
+Stage = tuple[nn.Linear, nn.Linear, nn.GroupNorm]
 
 
 class ScoreNetwork(nn.Module):
@@ -51,14 +55,14 @@ class ScoreNetwork(nn.Module):
         embedding: Tensor = self.shared_time_embed(torch.cat([angles.sin(), angles.cos()], dim=1))
         return embedding
 
-    def stages(self) -> list[tuple[nn.Linear, nn.Linear, nn.GroupNorm]]:
-        """The five (dense, time dense, norm) triples in order of evaluation."""
+    def stages(self, suffix: str = "") -> list[Stage]:
+        """The five (dense, time dense, norm) triples in order of evaluation; ``suffix`` ends their names."""
         names = ["pre_{}"] + [f"b{block}_{{}}{layer}" for block in (1, 2) for layer in (1, 2)]
         triples = []
         for name in names:
-            dense = self.get_submodule(name.format("dense"))
-            time = self.get_submodule(name.format("dense") + "_t")
-            norm = self.get_submodule(name.format("gnorm"))
+            dense = self.get_submodule(name.format("dense") + suffix)
+            time = self.get_submodule(name.format("dense") + "_t" + suffix)
+            norm = self.get_submodule(name.format("gnorm") + suffix)
             assert isinstance(dense, nn.Linear) and isinstance(time, nn.Linear) and isinstance(norm, nn.GroupNorm)
             triples.append((dense, time, norm))
         return triples
@@ -92,45 +96,62 @@ class ScoreNetwork(nn.Module):
         """Gradient of log p_t at x, ``[B, J, 3]``."""
         return -self(x, t) / marginal_std(t)[:, None, None]
 
+    @torch.no_grad()
+    def folded(self, times: Tensor, dtype: torch.dtype) -> Callable[[Tensor, int], Tensor]:
+        """Flat poses ``[B, 3 J]`` and a step -> noise, both in ``dtype``; see ``FoldedScoreNetwork``."""
+        embedding = self.time_embedding(times)
+        pre, b1_1, b1_2, b2_1, b2_2 = (
+            FoldedStage(dense.weight, time(embedding) + dense.bias, norm, dtype) for dense, time, norm in self.stages()
+        )
+        post = self.post_dense.weight.to(dtype), self.post_dense.bias.to(dtype)
+
+        def noise(x: Tensor, step: int) -> Tensor:
+            h = pre(x, step)
+            h = h + b1_2(b1_1(h, step), step)
+            h = h + b2_2(b2_1(h, step), step)
+            return F.linear(h, *post)
+
+        return noise
+
+
+class FoldedStage:
+    """A stage whose time embedding has become one bias per step.
+
+    Args:
+        weight: ``[O, I]`` of the dense layer.
+        biases: ``[N, O]`` of the N steps.
+        norm: the norm after it.
+        dtype: arithmetic.
+    """
+
+    def __init__(self, weight: Tensor, biases: Tensor, norm: nn.GroupNorm, dtype: torch.dtype) -> None:
+        self._weight, self._biases = weight.to(dtype), biases.to(dtype)
+        self._scale, self._shift = norm.weight.to(dtype), norm.bias.to(dtype)
+
+    def __call__(self, h: Tensor, step: int) -> Tensor:
+        """``[B, I]`` -> ``[B, O]``."""
+        h = F.linear(h, self._weight, self._biases[step])
+        # A group norm over single vectors is a layer norm of each group, which processors do a fifth faster.
+        groups = h.unflatten(1, (GROUPS, -1))
+        h = F.layer_norm(groups, groups.shape[2:]).flatten(1)
+        return F.silu(torch.addcmul(self._shift, h, self._scale), inplace=True)
+
 
 class FoldedScoreNetwork:
     """The network at a fixed list of times: embeddings folded into one bias per stage and step, weights in ``dtype``.
 
-    During optimisation all poses share the diffusion time, so the five time layers depend on the step only.
+    During optimisation all poses share the diffusion time, so the time layers depend on the step only.
 
     Args:
-        network: the trained network.
+        network: the trained network, with or without control branch.
         times: ``[N]`` the diffusion times of the N steps.
         dtype: arithmetic of the matrix products; in- and output stay float32.
     """
 
-    @torch.no_grad()
     def __init__(self, network: ScoreNetwork, times: Tensor, dtype: torch.dtype) -> None:
-        embedding = network.time_embedding(times)
         self.dtype = dtype
-        self._stages = [
-            (
-                dense.weight.to(dtype),
-                (time(embedding) + dense.bias).to(dtype),
-                norm.weight.to(dtype),
-                norm.bias.to(dtype),
-            )
-            for dense, time, norm in network.stages()
-        ]
-        self._post = (network.post_dense.weight.to(dtype), network.post_dense.bias.to(dtype))
+        self._noise = network.folded(times, dtype)
 
     def __call__(self, x: Tensor, step: int) -> Tensor:
         """Noise in ``x`` ``[B, J, 3]`` float32 at the step's time, float32."""
-
-        def stage(h: Tensor, index: int) -> Tensor:
-            weight, bias, scale, shift = self._stages[index]
-            h = F.linear(h, weight, bias[step])
-            # A group norm over single vectors is a layer norm of each group, which processors do a fifth faster.
-            groups = h.unflatten(1, (GROUPS, -1))
-            h = F.layer_norm(groups, groups.shape[2:]).flatten(1)
-            return F.silu(torch.addcmul(shift, h, scale), inplace=True)
-
-        h = stage(x.flatten(1).to(self.dtype), 0)
-        h = h + stage(stage(h, 1), 2)
-        h = h + stage(stage(h, 3), 4)
-        return F.linear(h, *self._post).to(x.dtype).view_as(x)
+        return self._noise(x.flatten(1).to(self.dtype), step).to(x.dtype).view_as(x)

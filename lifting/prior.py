@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from assets.integrity import asset_path
+from lifting.control import ControlNetwork
 from lifting.network import ScoreNetwork
 
 __all__ = ["DEFAULT_PRIOR", "Prior", "PriorError", "StartingPoses", "load_prior", "load_starting_poses", "save_prior"]
@@ -34,7 +35,7 @@ class Prior:
     """A score network and where it came from.
 
     Attributes:
-        network: float32, evaluation mode.
+        network: float32, evaluation mode; a ``ControlNetwork`` if the file holds a control branch.
         name: file name.
         sha256: of the file.
         training: how it was made, as written in the file; empty for foreign checkpoints.
@@ -71,7 +72,7 @@ class StartingPoses:
         return float(self.bone_lengths_m.sum())
 
 
-def load_prior(path: str | Path | None = None, *, ema: bool = True) -> Prior:
+def load_prior(path: str | Path | None = None, *, ema: bool = True, control: bool | None = None) -> Prior:
     """The shipped prior, or the one in a file.
 
     Reads safetensors and, as plain tensors only, checkpoints in the published layout: a state_dict, or a dict with
@@ -80,9 +81,12 @@ def load_prior(path: str | Path | None = None, *, ema: bool = True) -> Prior:
     Args:
         path: ``None`` is the shipped prior.
         ema: take the averaged weights where a checkpoint has both.
+        control: True asks for a control branch, False leaves one aside and gives the prior under it, None takes what
+            the file has.
 
     Raises:
-        PriorError: the file is missing, damaged, wants to run code, or holds another network.
+        PriorError: the file is missing, damaged, wants to run code, holds another network, or has no control branch
+            where one is asked for.
     """
     path = asset_path(DEFAULT_PRIOR) if path is None else Path(path)
     if not path.is_file():
@@ -98,16 +102,35 @@ def load_prior(path: str | Path | None = None, *, ema: bool = True) -> Prior:
         raise PriorError(
             f"{path} does not hold the weights of a score network; give a prior trained for ZeDO"
         ) from error
+    if control and not isinstance(network, ControlNetwork):
+        raise PriorError(f"{path} holds no control branch; train one with `zedo-video train control`")
+    if control is False and isinstance(network, ControlNetwork):
+        network = network.trunk()
     return Prior(network, path.name, _sha256(path), training)
 
 
 def save_prior(
-    path: str | Path, network: ScoreNetwork, training: dict[str, Any], dtype: torch.dtype = torch.float16
+    path: str | Path, network: ScoreNetwork, training: dict[str, Any], dtype: torch.dtype | None = None
 ) -> None:
-    """Write weights as safetensors, by default in half precision (the poses change by less than 0.1 mm)."""
+    """Write weights as safetensors, or as a checkpoint in the published layout if the name ends in ``.pth``.
+
+    Args:
+        path: file to write.
+        network: with or without control branch.
+        training: how it was made; a ``.pth`` does not hold it.
+        dtype: None is half precision (the poses change by less than 0.1 mm), unless that would change the prior under a
+            control branch, which stays as it is.
+    """
     from safetensors.torch import save_file
 
+    if dtype is None:
+        kept = network.trunk().parameters() if isinstance(network, ControlNetwork) else ()
+        dtype = torch.float16 if all(torch.equal(value, value.half().float()) for value in kept) else torch.float32
     tensors = {name: value.detach().to("cpu", dtype).contiguous() for name, value in network.state_dict().items()}
+    if Path(path).suffix == ".pth":
+        step = int(training.get("step", 0))
+        torch.save({"model_state_dict": {f"module.{k}": v for k, v in tensors.items()}, "step": step}, path)
+        return
     save_file(tensors, str(path), metadata={"format": "zedo-prior", "training": json.dumps(training, sort_keys=True)})
 
 
@@ -156,13 +179,25 @@ def _read_checkpoint(path: Path, ema: bool) -> dict[str, Tensor]:
     if not isinstance(weights, dict):
         raise PriorError(f"{path} holds no weights by name; give a checkpoint of a score network")
     weights = {str(name).removeprefix("module."): value for name, value in weights.items() if isinstance(value, Tensor)}
+    # A table of the noise levels of other SDEs that the published code keeps among the weights.
+    weights.pop("sigmas", None)
     averaged = stored.get("ema")
     if ema and isinstance(averaged, dict):
         shadow = averaged.get("shadow_params")
-        # The published code keeps the averages as a list in the order of the parameters.
-        if isinstance(shadow, list) and len(shadow) == len(weights) and all(isinstance(v, Tensor) for v in shadow):
-            weights = dict(zip(weights, shadow, strict=True))
+        if isinstance(shadow, list) and all(isinstance(value, Tensor) for value in shadow):
+            weights |= _averaged(weights, shadow)
     return weights
+
+
+def _averaged(weights: dict[str, Tensor], shadow: list[Tensor]) -> dict[str, Tensor]:
+    """The averages by name: the published code keeps a list of them, in the order of the parameters that it trained."""
+    branch = [name for name in weights if _in_branch(name)]
+    names = next((names for names in (list(weights), branch) if len(names) == len(shadow)), [])
+    return dict(zip(names, shadow, strict=False))
+
+
+def _in_branch(name: str) -> bool:
+    return "_copy" in name or name.startswith("zc_") or name == "infant_cond"
 
 
 def _network(weights: dict[str, Tensor]) -> ScoreNetwork:
@@ -170,7 +205,8 @@ def _network(weights: dict[str, Tensor]) -> ScoreNetwork:
     embed = weights["pre_dense_t.weight"].shape[1]
     if inputs % 3:
         raise ValueError("the input of the network is not a list of 3D points")
-    network = ScoreNetwork(joints=inputs // 3, hidden=hidden, embed=embed)
+    kind = ControlNetwork if any(map(_in_branch, weights)) else ScoreNetwork
+    network = kind(joints=inputs // 3, hidden=hidden, embed=embed)
     network.load_state_dict({name: value.float() for name, value in weights.items()})
     if not all(torch.isfinite(value).all() for value in network.state_dict().values()):
         raise ValueError("weights are not finite")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ from lifting.training.skeleton import BodyParts, take_apart
 __all__ = [
     "DataRecord",
     "FitSettings",
+    "Paced",
     "TrainSettings",
     "TrainState",
     "denoising_loss",
@@ -37,6 +38,18 @@ _VALIDATION_TIMES = (0.01, 0.03, 0.06, 0.1, 0.15, 0.2)
 
 #: What a run learns from and is judged by: role ("data", "validation") -> ``name`` and ``sha256`` of the file.
 DataRecord = dict[str, dict[str, str]]
+
+
+class Paced(Protocol):
+    """Settings of any training whose rate warms up and falls."""
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps in all."""
+
+    @property
+    def warm_up(self) -> int:
+        """Steps of the linear warm-up."""
 
 
 @dataclass(frozen=True)
@@ -289,7 +302,7 @@ def fit(
         yield state.step
 
 
-def rate(step: int, settings: FitSettings) -> float:
+def rate(step: int, settings: Paced) -> float:
     """Share of the learning rate at a step: linear warm-up, then a cosine to 1 % of it."""
     if step < settings.warm_up:
         return (step + 1) / settings.warm_up

@@ -102,6 +102,7 @@ def test_averaged_weights_are_taken_unless_unwanted(network: ScoreNetwork, tmp_p
     averaged = shifted(network)
     ema = {"decay": 0.9999, "num_updates": 7, "shadow_params": list(averaged.values())}
     stored = {"module." + name: value for name, value in network.state_dict().items()}
+    stored["module.sigmas"] = torch.linspace(50, 0.01, 1000)  # no parameter, so it has no average
     torch.save({"model_state_dict": stored, "ema": ema, "step": 7}, tmp_path / "c.pth")
     assert same(load_prior(tmp_path / "c.pth").network, averaged)
     assert same(load_prior(tmp_path / "c.pth", ema=False).network, network.state_dict())

@@ -68,7 +68,7 @@ def n_mpjpe(
     root: Root = 0,
     joints: Sequence[int] | None = None,
 ) -> NDArray[np.float64]:
-    """MPJPE of poses that are also scaled about the root to fit the truth best (Rhodin et al., CVPR 2018), ``[...]``."""
+    """MPJPE of poses that are also scaled about the root to fit the truth best (Rhodin et al., 2018), ``[...]``."""
     p, t = centred(predicted, root), centred(truth, root)
     scale = (p * t).sum(axis=(-2, -1)) / np.maximum((p * p).sum(axis=(-2, -1)), 1e-12)
     return _average(per_joint_error(scale[..., None, None] * p, t), joints)

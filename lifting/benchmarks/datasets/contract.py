@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -90,11 +90,23 @@ class PoseSet:
         return tuple(self.joints.index(name) for name in ("right_hip", "left_hip"))
 
     def rays(self) -> NDArray[np.float64]:
-        """``[N, J, 3]`` directions with z = 1."""
-        seen = np.where(self.confidence[..., None] > 0, self.keypoints_px, self.K[:, None, :2, 2])
-        focal = self.K[:, [0, 1], [0, 1]][:, None]
-        xy = (seen - self.K[:, None, :2, 2]) / focal
+        """``[N, J, 3]`` directions with z = 1; joints that were not seen have the mean of those that were."""
+        xy = (self.keypoints_px - self.K[:, None, :2, 2]) / self.K[:, [0, 1], [0, 1]][:, None]
+        seen = self.confidence[..., None] > 0
+        middle = np.where(seen, xy, 0.0).sum(axis=1, keepdims=True) / np.maximum(seen.sum(axis=1, keepdims=True), 1)
+        xy = np.where(seen, xy, middle)
         return np.concatenate([xy, np.ones_like(xy[..., :1])], axis=-1)
+
+    def only(self, joints: tuple[str, ...]) -> PoseSet:
+        """The same poses with some of their joints."""
+        index = [self.joints.index(name) for name in joints]
+        return replace(
+            self,
+            joints=joints,
+            keypoints_px=self.keypoints_px[:, index],
+            confidence=self.confidence[:, index],
+            truth_m=self.truth_m[:, index],
+        )
 
     def projected_error_px(self) -> float | None:
         """Median distance between the 2D and the projected truth; None if the truth has no place."""

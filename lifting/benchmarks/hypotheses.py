@@ -1,0 +1,174 @@
+"""Several results for every pose, one per starting pose, whichever preset finds them."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lifting.device import matmul_dtype
+from lifting.lifter import Lifter
+from lifting.prior import Prior, StartingPoses
+from lifting.protocols import Protocol as StartProtocol
+from lifting.protocols import lift_reference
+from lifting.settings import LiftSettings
+from lifting.solve import judging_noise, prior_energy
+
+__all__ = ["FastHypotheses", "Hypotheses", "Judge", "ReferenceHypotheses", "block_rows"]
+
+Array = NDArray[np.float64]
+
+
+class Hypotheses(Protocol):
+    """S ways to lift a pose."""
+
+    @property
+    def count(self) -> int:
+        """S."""
+        ...
+
+    def lift(self, which: int, rays: Array, confidence: Array) -> Array:
+        """Hypothesis ``which`` of every pose.
+
+        Args:
+            which: 0 to S - 1; going through them in order is fastest.
+            rays: ``[B, J, 3]`` directions with z = 1.
+            confidence: ``[B, J]`` in 0..1.
+
+        Returns:
+            ``[B, J, 3]`` absolute joints, metres, camera axes.
+        """
+        ...
+
+    def describe(self) -> dict[str, Any]:
+        """Preset, steps and start, as JSON values."""
+        ...
+
+
+def block_rows(device: torch.device) -> int:
+    """How many poses to lift at once: a processor's cache holds a few hundred, a GPU wants thousands."""
+    return 300 if device.type == "cpu" else 4096
+
+
+class ReferenceHypotheses:
+    """The published optimiser from each of S starting poses.
+
+    Args:
+        prior: the score network, J joints.
+        poses: ``[S, J, 3]`` starting poses, metres, camera axes.
+        protocol: how it begins.
+        steps: of the optimiser.
+        device: where it runs.
+    """
+
+    def __init__(
+        self, prior: Prior, poses: NDArray[np.float32], protocol: StartProtocol, steps: int, device: torch.device
+    ) -> None:
+        self._network = copy.deepcopy(prior.network).to(device)
+        self._poses = torch.from_numpy(poses).to(device)
+        self._protocol, self._steps, self._device = protocol, steps, device
+
+    @property
+    def count(self) -> int:
+        """See ``Hypotheses``."""
+        return len(self._poses)
+
+    def lift(self, which: int, rays: Array, confidence: Array) -> Array:
+        """See ``Hypotheses``."""
+        found = lift_reference(
+            self._network,
+            self._protocol,
+            self._poses[which : which + 1],
+            self._on_device(rays),
+            self._on_device(confidence),
+            steps=self._steps,
+            batch_rows=block_rows(self._device),
+        )
+        return found[0].cpu().numpy().astype(np.float64)
+
+    def describe(self) -> dict[str, Any]:
+        """See ``Hypotheses``."""
+        start = self._protocol
+        found = {
+            "joints": "all" if start.joints is None else list(start.joints),
+            "axes": start.axes,
+            "distance_m": start.distance_m,
+            "distance_scale": list(start.distance_scale),
+            "begins": "flat on the rays" if start.from_rays else "with the turned starting pose",
+        }
+        return {"preset": "reference", "steps": self._steps, "frozen": start.frozen, "start": found}
+
+    def _on_device(self, values: Array) -> Tensor:
+        return torch.from_numpy(values).to(self._device, torch.float32)
+
+
+class FastHypotheses:
+    """The preset of videos, every pose on its own, from each of S starting poses.
+
+    Args:
+        prior: the score network, 17 joints.
+        starts: with S starting poses.
+        count: S.
+        settings: of the lifter; preset ``"fast"``.
+        device: where it runs.
+
+    Raises:
+        ValueError: there are no S starting poses, or the prior has other joints.
+    """
+
+    def __init__(
+        self, prior: Prior, starts: StartingPoses, count: int, settings: LiftSettings, device: torch.device
+    ) -> None:
+        self._prior, self._starts, self._poses = prior, starts, starts.poses[count]
+        self._settings, self._device = replace(settings, clusters=1), device
+        self._which, self._lifter = -1, self._lifter_of(0)
+
+    @property
+    def count(self) -> int:
+        """See ``Hypotheses``."""
+        return len(self._poses)
+
+    def lift(self, which: int, rays: Array, confidence: Array) -> Array:
+        """See ``Hypotheses``."""
+        if which != self._which:
+            self._which, self._lifter = which, self._lifter_of(which)
+        return self._lifter.lift_rows(rays, confidence, None)
+
+    def describe(self) -> dict[str, Any]:
+        """See ``Hypotheses``."""
+        return {
+            "preset": "fast",
+            "steps": len(self._settings.schedule()),
+            "start": "every yaw and roll of the starting pose in closed form, the best fit",
+        }
+
+    def _lifter_of(self, which: int) -> Lifter:
+        one = replace(self._starts, poses={1: self._poses[which : which + 1]})
+        return Lifter(self._prior, one, self._settings, self._device)
+
+
+class Judge:
+    """How unlikely the prior finds poses, which needs no truth: what we choose hypotheses by.
+
+    Args:
+        prior: of 17 joints.
+        size_m: sum of the bone lengths to which poses are scaled first.
+        seed: of the noise through which the prior looks.
+        device: where it runs.
+    """
+
+    def __init__(self, prior: Prior, size_m: float, seed: int, device: torch.device) -> None:
+        self._network = copy.deepcopy(prior.network).to(device)
+        self._noise = judging_noise(torch.Generator().manual_seed(seed)).to(device)
+        self._size_m, self._device = size_m, device
+
+    def energy(self, joints_m: Array) -> Array:
+        """``[B, 17, 3]`` -> ``[B]``, see ``lifting.solve.prior_energy``."""
+        poses = torch.from_numpy(joints_m).to(self._device, torch.float32)
+        found = prior_energy(self._network, poses, self._size_m, self._noise, matmul_dtype(self._device))
+        return found.cpu().numpy().astype(np.float64)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from lifting.prior import Prior
     from lifting.training.trainer import TrainSettings
 
-__all__ = ["load_poses", "read_train_settings", "train_prior"]
+__all__ = ["load_poses", "read_settings", "read_train_settings", "train_prior"]
+
+T = TypeVar("T")
 
 _REPORT_EVERY = 250  # steps between validations
 
@@ -49,10 +51,21 @@ def read_train_settings(config: Path | None, given: Mapping[str, Any]) -> TrainS
 
     Raises InputError if the file cannot be read or has an unknown name.
     """
-    import tomllib
-
     from lifting.training.augment import Augmentation
     from lifting.training.trainer import TrainSettings
+
+    def made(augmentation: Mapping[str, Any] | None = None, **values: Any) -> TrainSettings:
+        return TrainSettings(**values, augmentation=Augmentation(**(augmentation or {})))
+
+    return read_settings(made, config, given)
+
+
+def read_settings(made: Callable[..., T], config: Path | None, given: Mapping[str, Any]) -> T:
+    """Settings from the values of a TOML file, overridden by those of ``given`` that are not None.
+
+    Raises InputError if the file cannot be read, or ``made`` does not know a name or a value.
+    """
+    import tomllib
 
     values: dict[str, Any] = {}
     if config is not None:
@@ -64,8 +77,7 @@ def read_train_settings(config: Path | None, given: Mapping[str, Any]) -> TrainS
             raise InputError(f"{config} is not valid TOML: {error}; correct it there") from error
     values |= {name: value for name, value in given.items() if value is not None}
     try:
-        augmentation = Augmentation(**values.pop("augmentation", {}))
-        return TrainSettings(**values, augmentation=augmentation)
+        return made(**values)
     except TypeError as error:
         raise InputError(f"a setting of the training is not known: {error}; see docs/training.md") from error
     except ValueError as error:

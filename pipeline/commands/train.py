@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 if TYPE_CHECKING:
+    from lifting.prior import Prior
     from pipeline.progress import Reporter
 
 __all__ = ["command"]
 
 
-@click.group("train", help="Train a prior, or compute starting poses.")
+@click.group("train", help="Train a prior, adapt one to infants, or compute starting poses.")
 def command() -> None:
     """Subcommands."""
 
@@ -44,19 +46,100 @@ def prior(
     **given: Any,
 ) -> None:
     """Train the score network on poses in metres, y up, H36M-17 order."""
-    from lifting.prior import PriorError, load_prior
-    from pipeline.errors import InputError
     from pipeline.training import read_train_settings, train_prior
 
     reporter = _reporter(quiet)
-    try:
-        begin = None if start is None else load_prior(start)
-    except PriorError as error:
-        raise InputError(str(error)) from error
+    begin = None if start is None else _prior(start)
     settings = read_train_settings(config, {**given, "start": None if begin is None else begin.sha256})
     limit = None if minutes is None else minutes * 60
     finished = train_prior(data, validation, folder, settings, device, reporter, limit, begin)
     _say(reporter, finished, folder)
+
+
+def _adapting(function: Callable[..., None]) -> Callable[..., None]:
+    """The options of ``finetune`` and ``control``."""
+    options = [
+        click.option("--data", required=True, type=click.Path(path_type=Path), help="A few hundred poses (.npz)."),
+        click.option(
+            "--validation", type=click.Path(path_type=Path), help="Poses of others (.npz); else part of --data."
+        ),
+        click.option(
+            "--prior", "start", type=click.Path(path_type=Path), help="Prior to begin with (the shipped one)."
+        ),
+        click.option("--out", "folder", required=True, type=click.Path(path_type=Path), help="Folder of the run."),
+        click.option("--joints", type=click.Choice(["17", "12"]), help="12: limbs only, as SyRIP has them (17)."),
+        click.option(
+            "--axes", type=click.Choice(["world", "camera"]), help="Of the poses: y up, or a camera's (world)."
+        ),
+        click.option("--config", type=click.Path(path_type=Path), help="Settings of the training (.toml)."),
+        click.option("--steps", type=int, help="Optimiser steps in all (400)."),
+        click.option("--batch", type=int, help="Poses per step (256)."),
+        click.option("--learning-rate", type=float, help="Of AdamW, at its highest (0.0003)."),
+        click.option("--seed", type=int, help="Of everything random (0)."),
+        click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True),
+        click.option("--quiet", "-q", is_flag=True),
+    ]
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+@command.command("finetune")
+@_adapting
+def finetune(**options: Any) -> None:
+    """Shift a prior to other bodies, such as infants, by a few hundred of their poses (docs/infants.md)."""
+    _adapt("finetune", **options)
+
+
+@command.command("control")
+@_adapting
+def control(**options: Any) -> None:
+    """Train a control branch on a prior that stays as it is (docs/infants.md)."""
+    _adapt("control", **options)
+
+
+@command.command("infants")
+@click.option("--data", required=True, type=click.Path(path_type=Path), help="Motion capture of adults (.npz).")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="File to write (.npz).")
+@click.option("--count", type=click.IntRange(1), default=400, show_default=True, help="Poses to learn from.")
+@click.option("--held-out", type=click.IntRange(0), default=200, show_default=True, help="Poses of other people.")
+@click.option("--seed", type=int, default=0, show_default=True)
+def infants(data: Path, out: Path, count: int, held_out: int, seed: int) -> None:
+    """Make poses with the proportions and postures of infants from motion capture of adults."""
+    from pipeline.adapting import write_infants
+    from pipeline.atomic import check_writable
+    from pipeline.errors import OutputError
+
+    if out.suffix.lower() != ".npz":
+        raise OutputError(f"{out} must end in .npz")
+    check_writable(out, overwrite=True)
+    write_infants(data, out, count, held_out, seed)
+
+
+@command.command("judge")
+@click.option("--data", required=True, type=click.Path(path_type=Path), help="Poses of infants (.npz).")
+@click.option("--prior", "priors", type=click.Path(path_type=Path), multiple=True, help="One or several; the shipped.")
+@click.option("--joints", type=click.Choice(["17", "12"]), default="17", show_default=True)
+@click.option("--axes", type=click.Choice(["world", "camera"]), default="world", show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of views and noise.")
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the figures and how they were made.")
+def judge(data: Path, priors: tuple[Path, ...], joints: str, axes: str, seed: int, json_path: Path | None) -> None:
+    """How well priors know infants: denoising loss, and errors of lifting by the infant protocol (docs/infants.md).
+
+    Poses that the file marks as held out are taken; if it marks none, all of them.
+    """
+    from pipeline.adapting import judge_priors
+    from pipeline.atomic import atomic_path, check_writable
+
+    if json_path is not None:
+        check_writable(json_path, overwrite=True)
+    chosen = [("the shipped prior" if path is None else str(path), _prior(path)) for path in priors or (None,)]
+    report = judge_priors(data, chosen, int(joints), axes, seed, _reporter(quiet=False))
+    if json_path is not None:
+        import json
+
+        with atomic_path(json_path) as partial:
+            partial.write_text(json.dumps(report, indent=2) + "\n", "utf-8")
 
 
 @command.command("clusters")
@@ -79,6 +162,39 @@ def clusters(data: Path, out: Path, counts: tuple[int, ...], seed: int) -> None:
     poses = load_poses(data)
     with atomic_path(out) as partial:
         write_starting_poses(partial, poses, counts, np.random.default_rng(seed))
+
+
+def _adapt(
+    kind: Literal["finetune", "control"],
+    data: Path,
+    validation: Path | None,
+    start: Path | None,
+    folder: Path,
+    joints: str | None,
+    config: Path | None,
+    device: str,
+    quiet: bool,
+    **given: Any,
+) -> None:
+    from lifting.training.adapt import AdaptSettings
+    from pipeline.adapting import adapt
+    from pipeline.training import read_settings
+
+    reporter = _reporter(quiet)
+    begin = _prior(start)
+    given |= {"start": begin.sha256, "joints": None if joints is None else int(joints)}
+    settings = read_settings(AdaptSettings, config, given)
+    _say(reporter, adapt(kind, data, validation, folder, begin, settings, device, reporter), folder)
+
+
+def _prior(path: Path | None) -> Prior:
+    from lifting.prior import PriorError, load_prior
+    from pipeline.errors import InputError
+
+    try:
+        return load_prior(path)
+    except PriorError as error:
+        raise InputError(str(error)) from error
 
 
 def _reporter(quiet: bool) -> Reporter:

@@ -108,7 +108,7 @@ class ReferenceHypotheses:
 
 
 class FastHypotheses:
-    """The preset of videos, every pose on its own, from each of S starting poses.
+    """The preset of videos, every pose on its own: as in a run, or from each of S > 1 starting poses.
 
     Args:
         prior: the score network, 17 joints.
@@ -125,8 +125,10 @@ class FastHypotheses:
         self, prior: Prior, starts: StartingPoses, count: int, settings: LiftSettings, device: torch.device
     ) -> None:
         self._prior, self._starts, self._poses = prior, starts, starts.poses[count]
-        self._settings, self._device = replace(settings, clusters=1), device
-        self._which, self._lifter = -1, self._lifter_of(0)
+        # Starting poses have a say only where the start is the best of their turns.
+        self._settings = replace(settings, clusters=1) if count == 1 else replace(settings, clusters=1, ipo="grid")
+        self._device = device
+        self._which, self._lifter = 0, self._lifter_of(0)
 
     @property
     def count(self) -> int:
@@ -141,11 +143,8 @@ class FastHypotheses:
 
     def describe(self) -> dict[str, Any]:
         """See ``Hypotheses``."""
-        return {
-            "preset": "fast",
-            "steps": len(self._settings.schedule()),
-            "start": "every yaw and roll of the starting pose in closed form, the best fit",
-        }
+        start = {"grid": "best of 12 yaws and 9 rolls of the starting pose", "learnt": "learnt"}[self._settings.ipo]
+        return {"preset": "fast", "steps": len(self._settings.schedule()), "start": start}
 
     def _lifter_of(self, which: int) -> Lifter:
         one = replace(self._starts, poses={1: self._poses[which : which + 1]})

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
+    from lifting.benchmarks.datasets.contract import Dataset, Keypoints
     from pipeline.reports import Report
 
 __all__ = ["command"]
@@ -29,7 +30,23 @@ def _common(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-@click.group("evaluate", help="Measure the accuracy on data with known answers.")
+class _Evaluations(click.Group):
+    """The evaluations below, and one for each data set of ``lifting.benchmarks.datasets``."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        from lifting.benchmarks.datasets import DATASETS
+
+        return [*DATASETS, *self.commands]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in self.commands:
+            return self.commands[cmd_name]
+        from lifting.benchmarks.datasets import DATASETS
+
+        return _dataset_command(DATASETS[cmd_name]) if cmd_name in DATASETS else None
+
+
+@click.group("evaluate", cls=_Evaluations, help="Measure the accuracy on data with known answers.")
 def command() -> None:
     """Subcommands."""
 
@@ -98,6 +115,88 @@ def multiview(
     report = evaluate_multiview(reference, videos, detector, lifter, prior, reporter, cameras=cameras)
     reporter.say(multiview_table(report))
     _write(json_file, report)
+
+
+@command.command("compare")
+@click.argument("reports", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="JSON...")
+def compare(reports: tuple[Path, ...]) -> None:
+    """Figures of several runs on one data set in one table, with what differs in their protocols."""
+    from pipeline.evaluation_tables import figure_table, stored_rows
+    from pipeline.progress import ConsoleReporter
+
+    ConsoleReporter().say(figure_table("", [row for path in reports for row in stored_rows(path)]))
+
+
+def _dataset_command(dataset: Dataset) -> click.Command:
+    """``zedo-video evaluate <name>``."""
+    options = (
+        click.option(
+            "--data", required=True, type=click.Path(path_type=Path), metavar="FOLDER", help=f"With {dataset.files}."
+        ),
+        click.option("--hypotheses", type=click.IntRange(min=1), default=1, show_default=True, metavar="S",
+                     help="Starting poses, 1, 10 or 50: ours and the oracle are shown."),
+        click.option("--joints", type=int, metavar="N", help=f"Averaged over: {_either(dataset.judged)}."),
+        click.option("--keypoints", type=click.Choice(["gt", "detected"]), default="gt", show_default=True,
+                     help=f"2D; it has {_either(dataset.keypoints)}."),
+        click.option("--stride", type=click.IntRange(min=1), metavar="N", help="Every N-th frame, not as published."),
+        click.option("--mirroring", is_flag=True, help="PA-MPJPE may mirror, as in the public evaluation of ZeDO."),
+        click.option("--preset", type=click.Choice(["fast", "reference"]), help="fast, or as published."),
+        click.option("--steps", type=click.IntRange(min=1), metavar="N", help="Optimiser steps."),
+        click.option("--prior", "prior_file", type=click.Path(path_type=Path), metavar="FILE", help="Another prior."),
+        click.option("--weights", type=click.Choice(["ema", "raw"]), default="ema", show_default=True,
+                     help="Of a checkpoint that has both."),
+        click.option("--control", is_flag=True, help="Use the control branch of the prior."),
+        click.option("--predictions", type=click.Path(path_type=Path), metavar="FILE",
+                     help="Measure joints_m [S, N, J, 3] of this .npz, and lift nothing."),
+        click.option("--seed", type=click.IntRange(min=0), default=0, help="Of intervals and of our choice."),
+        click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", help="Device."),
+        click.option("--json", "json_file", type=click.Path(path_type=Path), metavar="FILE",
+                     help="Also write this; a killed run goes on."),
+        click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors."),
+    )  # fmt: skip
+
+    def run(**given: Any) -> None:
+        _evaluate(dataset.name, **given)
+
+    for option in reversed(options):
+        run = option(run)
+    return click.command(dataset.name, help=f"{dataset.title}: single frames, beside the published figures.")(run)
+
+
+def _evaluate(
+    name: str, *, data: Path, joints: int | None, keypoints: Keypoints, stride: int | None, mirroring: bool, seed: int,
+    predictions: Path | None, json_file: Path | None, quiet: bool, **given: Any,
+) -> None:  # fmt: skip
+    from pipeline.evaluation_dataset import (
+        evaluate_dataset,
+        given_blocks,
+        load_dataset,
+        load_predictions,
+        measure,
+        restricted,
+    )
+    from pipeline.evaluation_method import load_method
+    from pipeline.evaluation_tables import dataset_table
+    from pipeline.progress import ConsoleReporter, QuietReporter, Reporter
+
+    reporter: Reporter = QuietReporter() if quiet else ConsoleReporter()
+    measured = load_dataset(name, data, keypoints=keypoints, joints=joints, stride=stride)
+    if predictions is not None:
+        protocol = {"preset": "predictions", "steps": None, "weights": None, "prior": predictions.name}
+        blocks = given_blocks(load_predictions(predictions, measured))
+        _check(json_file)
+        report = evaluate_dataset(measured, blocks, protocol, {}, reflection=mirroring, seed=seed)
+        _write(json_file, report)
+    else:
+        method = load_method(measured.benchmark.start, seed=seed, **given)
+        _check(json_file)
+        measured = restricted(measured, method.joints)
+        report = measure(measured, method, reporter, reflection=mirroring, seed=seed, json_file=json_file)
+    reporter.say(dataset_table(report))
+
+
+def _either(values: Iterable[object]) -> str:
+    return " or ".join(map(str, values))
 
 
 def _check(json_file: Path | None) -> None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from detectors.layouts import H36M_17
+from lifting.training.motion_checks import check_sides
 from lifting.training.skeleton_maps import builtin_maps
 from pipeline.errors import InputError, OutputError
 from pipeline.pose_files import PrepareSettings
@@ -93,10 +95,12 @@ def test_bones_that_the_cmu_release_leaves_out_are_put_back(tmp_path: Path) -> N
         body |= {f"{side}_joint": ("root", (0.0, 0.0, 0.0)), f"{side}_collar": ("chest", thorax)}
         body |= {part: value for part, value in BODY.items() if part[:2] == f"{side}_" and part not in body}
         body[f"{side}_hip"] = (f"{side}_joint", BODY[f"{side}_hip"][1])
-    walked = walk(body=body)
     joints = names("human") | {"lower": "LowerBack", "neck0": "Neck", "neck": "Neck1", "l_joint": "LHipJoint"}
     dropped = {**body, "neck0": ("chest", (0.0, 0.0, 0.0))}
-    dropped |= {f"{side}_collar": ("chest", (0.0, 0.0, 0.0)) for side in "lr"}
+    # What has an offset keeps it.
+    body["l_collar"] = ("chest", (0.03, 0.1, 0.0))
+    dropped |= {"r_collar": ("chest", (0.0, 0.0, 0.0)), "l_collar": body["l_collar"]}
+    walked = walk(body=body)
     (tmp_path / "1.bvh").write_text(
         write_bvh(replace(walked, body=dropped), joints | {"r_joint": "RHipJoint"}, per_metre=PER_METRE["asf"])
     )
@@ -108,6 +112,7 @@ def test_bones_that_the_cmu_release_leaves_out_are_put_back(tmp_path: Path) -> N
         "thorax": at["neck"],
         "head_top": at["head_end"],
         "left_shoulder": at["l_shoulder"],
+        "right_shoulder": at["r_shoulder"],
         "right_wrist": at["r_elbow"] + 1.3 * (at["r_wrist"] - at["r_elbow"]),
     }.items():
         assert np.abs(arrays["poses"][:, H36M_17.index(joint)] - place).max() < 1e-5, joint
@@ -206,6 +211,30 @@ def test_what_cannot_be_used_is_left_out_with_one_sentence(damage: str, tmp_path
     assert leftovers(tmp_path) == ["in", "o.npz"]
 
 
+SWAPPED = [0, 4, 5, 6, 1, 2, 3, 7, 8, 9, 10, 14, 15, 16, 11, 12, 13]
+
+
+def test_each_sign_of_the_sides_counts_alone() -> None:
+    walked = walk()
+    poses, toes = expected(walked), np.stack([walked.places["l_toe"], walked.places["r_toe"]], axis=1)
+    stiff = poses.copy()
+    stiff[:, [2, 5]] = (stiff[:, [1, 4]] + stiff[:, [3, 6]]) / 2
+    for given, arguments, words in [
+        (poses, (None, False, None), "the knees bend backwards"),
+        (stiff, (toes, False, None), "the toes point backwards"),
+        (stiff, (None, True, None), "the nose is backwards"),
+        (stiff, (None, False, 30.0), "the person walks backwards"),
+    ]:
+        assert check_sides(given, *arguments)
+        exchanged_toes = None if arguments[0] is None else arguments[0][:, ::-1]
+        with pytest.raises(ValueError, match=words):
+            check_sides(given[:, SWAPPED], exchanged_toes, *arguments[1:])
+    assert not check_sides(stiff, None, False, None)
+    back = np.arange(60)[:, None, None] * [0.0, 0.0, 0.2]
+    # Knees and toes are better signs than the way: people walk backwards, too.
+    assert check_sides(poses - back, toes - back, False, 30.0)
+
+
 def test_what_the_user_says_overrides_what_is_found(tmp_path: Path) -> None:
     path = tmp_path / "in.bvh"
     path.write_text(human(lying()))
@@ -221,7 +250,7 @@ def test_what_the_user_says_overrides_what_is_found(tmp_path: Path) -> None:
 def test_a_map_of_ones_own(tmp_path: Path) -> None:
     path, own = tmp_path / "in.bvh", tmp_path / "own.toml"
     path.write_text(exchanged(human()))
-    text = (Path("lifting/training/skeletons/human.toml")).read_text("utf-8")
+    text = (resources.files("lifting.training") / "skeletons/human.toml").read_text("utf-8")
     own.write_text(text.replace('["Left", "Right"]', '["Right", "Left"]'))
     arrays, _ = prepared(path, replace(EVERY, skeleton=str(own)))
     assert np.abs(arrays["poses"] - expected(walk())).max() < 1e-5
@@ -333,7 +362,6 @@ def test_pose_files_are_merged(tmp_path: Path) -> None:
 
 def test_pose_files_that_cannot_be_used(tmp_path: Path) -> None:
     poses = expected(walk()).astype(np.float32)
-    order = [0, 4, 5, 6, 1, 2, 3, 7, 8, 9, 10, 14, 15, 16, 11, 12, 13]
     gap = poses.copy()
     gap[3, 2, 1] = np.nan
     for arrays, words in [
@@ -343,7 +371,7 @@ def test_pose_files_that_cannot_be_used(tmp_path: Path) -> None:
         ({"poses": poses, "units": "furlong"}, "furlong"),
         ({"poses": poses, "units": "cm"}, "0.019 m in the units cm"),
         ({"poses": poses, "clip_index": np.zeros(3, dtype=int)}, "clip_index"),
-        ({"poses": poses[:, order]}, "exchanged"),
+        ({"poses": poses[:, SWAPPED]}, "exchanged"),
         ({"poses": gap}, "finite"),
     ]:
         np.savez(tmp_path / "bad.npz", **arrays)
@@ -351,7 +379,7 @@ def test_pose_files_that_cannot_be_used(tmp_path: Path) -> None:
             prepared(tmp_path / "bad.npz")
         assert words in str(caught.value)
     # One clip of several: the others stay.
-    np.savez(tmp_path / "bad.npz", poses=np.concatenate([poses, poses[:, order]]), clip_index=np.repeat([0, 1], 60))
+    np.savez(tmp_path / "bad.npz", poses=np.concatenate([poses, poses[:, SWAPPED]]), clip_index=np.repeat([0, 1], 60))
     with pytest.raises(InputError, match=r"bad\.npz, clip 1, has left and right exchanged"):
         prepare([tmp_path / "bad.npz"], tmp_path / "o.npz", None, EVERY, Notes())
     assert len(load_poses(tmp_path / "o.npz")) == 60

@@ -155,15 +155,16 @@ def lifted_blocks(measured: Measured, method: Method, workspace: Workspace, repo
             which, block = work[index]
             advance(done)
             joints = method.hypotheses.lift(which, rays[block], poses.confidence[block])
-            energy = np.zeros(len(joints)) if method.judge is None else method.judge.energy(joints)
-            kept = joints[:, method.places(measured.poses)].astype(np.float32)
-            workspace.append(_STAGE, index, {"joints_m": kept, "energy": energy})
+            kept: dict[str, NDArray[Any]] = {"joints_m": joints[:, method.places(measured.poses)].astype(np.float32)}
+            if method.judge is not None:
+                kept["energy"] = method.judge.energy(joints)
+            workspace.append(_STAGE, index, kept)
             done += len(joints)
         advance(done)
     for number, block in enumerate(blocks):
         stored = [next(workspace.chunks(_STAGE, which * len(blocks) + number)) for which in range(count)]
-        energy = None if method.judge is None else np.stack([chunk["energy"] for chunk in stored])
-        yield Block(block, np.stack([chunk["joints_m"] for chunk in stored]), energy)
+        judged = None if method.judge is None else np.stack([chunk["energy"] for chunk in stored])
+        yield Block(block, np.stack([chunk["joints_m"] for chunk in stored]), judged)
 
 
 def _fingerprint(measured: Measured, method: Method) -> dict[str, Any]:

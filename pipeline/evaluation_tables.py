@@ -24,6 +24,8 @@ _MEASURES = {
     "bone_spread_mm": "bones mm",
 }
 
+_WITH_INTERVAL = ("mpjpe_mm", "pa_mpjpe_mm")
+
 
 @dataclass(frozen=True)
 class Row:
@@ -90,7 +92,7 @@ def figure_table(title: str, rows: Sequence[Row], notes: Sequence[str] = ()) -> 
         [
             row.label,
             *(_word(row.protocol.get(field)) for field in ("preset", "hypotheses", "choice", "joints", "evidence_2d")),
-            *(_number(row.metrics.get(name)) for name in measures),
+            *(_number(row.metrics.get(name), interval=name in _WITH_INTERVAL) for name in measures),
             ", ".join(words) or ("" if index else "(compared with)"),
         ]
         for index, (row, words) in enumerate(zip(rows, unlike, strict=True))
@@ -128,9 +130,7 @@ def _word(value: Any) -> str:
     return "?" if value is None else str(value)
 
 
-def _number(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, Mapping):
-        return f"{value['value']:.1f} [{value['low']:.1f}, {value['high']:.1f}]"
-    return f"{value:.1f}"
+def _number(value: Any, *, interval: bool) -> str:
+    if not isinstance(value, Mapping):
+        return "" if value is None else f"{value:.1f}"
+    return f"{value['value']:.1f}" + (f" [{value['low']:.1f}, {value['high']:.1f}]" if interval else "")

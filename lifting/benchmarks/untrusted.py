@@ -171,7 +171,8 @@ class _PickledArray:
                 return array.reshape(shape, order=order)
         elif isinstance(data, str):  # bytes of Python 2
             data = data.encode("latin-1", errors="replace")
-        if isinstance(data, bytes | bytearray) and dtype.itemsize > 0 and len(data) == count * dtype.itemsize:
+        plain = not dtype.hasobject and dtype.itemsize > 0
+        if plain and isinstance(data, bytes | bytearray) and len(data) == count * dtype.itemsize:
             return np.frombuffer(data, dtype).reshape(shape, order=order).copy()
         raise DataError("an array in the file has another size than it promises; the file is damaged or forged")
 

@@ -127,6 +127,7 @@ def lift_infants(
     confidence: Tensor,
     protocol: InfantProtocol = MINI_RGBD,
     *,
+    size: float = 1.0,
     dtype: torch.dtype = torch.float32,
 ) -> Tensor:
     """Absolute joints ``[B, J, 3]`` in metres, camera axes.
@@ -137,20 +138,21 @@ def lift_infants(
         rays: ``[B, J, 3]`` directions with z = 1.
         confidence: ``[B, J]`` in 0..1.
         protocol: values of the dataset.
+        size: how many times larger the bodies that the prior knows are; 2.8 for a prior of adults.
         dtype: arithmetic of the matrix products.
     """
     root = root_of(rays)
     # The start wants the root first; among 12 joints there is none, so it comes in front of them.
     aim = torch.cat([root, rays], dim=1)
     trust = torch.cat([torch.ones_like(confidence[:, :1]), confidence], dim=1)
-    body = torch.cat([torch.zeros_like(start[:1]), start - root_of(start)])[None]
+    body = size * torch.cat([torch.zeros_like(start[:1]), start - root_of(start)])[None]
     _, T = adam_start(
         body, aim, trust,
         joints=tuple(range(1, aim.shape[1])), axes="xyz",
-        distance_m=protocol.distance_m, distance_scale=protocol.distance_scale,
+        distance_m=size * protocol.distance_m, distance_scale=protocol.distance_scale,
     )  # fmt: skip
     x = (rays - root) * T[:, None, 2:]
     schedule = reference_schedule(protocol.steps)
     schedule = replace(schedule, frozen=round(protocol.frozen * protocol.steps))
     x, T = optimise(network, schedule, x, T, rays, confidence, dtype=dtype)
-    return x + T[:, None]
+    return (x + T[:, None]) / size

@@ -162,7 +162,7 @@ def write_infants(data: Path, out: Path, count: int, held_out: int, seed: int) -
 
 
 def judge_priors(
-    data: Path, priors: Sequence[tuple[str, Prior]], joints: int, axes: str, seed: int, reporter: Reporter
+    data: Path, priors: Sequence[tuple[str, Prior]], joints: int, axes: str, size: float, seed: int, reporter: Reporter
 ) -> dict[str, Any]:
     """Figures of each of the named priors on the same infants, one line each; see ``lifting.training.judge``.
 
@@ -180,14 +180,14 @@ def judge_priors(
     rows = []
     for name, prior in priors:
         network = _with_joints(prior, joints)
-        figures = judge(network, torch.from_numpy(poses), settings, seed=seed, dtype=dtype)
+        figures = judge(network, torch.from_numpy(poses), settings, size=size, seed=seed, dtype=dtype)
         rows.append({"prior": prior.describe(), **figures})
         told = ", ".join(
             f"{key} {value:.3f}" if key == "loss" else f"{key} {value:.1f}" for key, value in figures.items()
         )
         reporter.say(f"{name}: {told}")
     protocol = {
-        "data": file_record(data), "poses": len(poses), "joints": joints, "axes": axes, "seed": seed,
+        "data": file_record(data), "poses": len(poses), "joints": joints, "axes": axes, "size": size, "seed": seed,
         "focal_px": FOCAL_PX, "lifting": "infants: flat start on the rays, T fixed for 95 % of 1000 steps, S = 1",
         "arithmetic": str(dtype).removeprefix("torch."),
     }  # fmt: skip

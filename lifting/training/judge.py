@@ -31,6 +31,7 @@ def judge(
     *,
     seed: int = 0,
     protocol: InfantProtocol = MINI_RGBD,
+    size: float = 1.0,
     dtype: torch.dtype = torch.float32,
 ) -> dict[str, float]:
     """Mean loss over the noise levels, and MPJPE and PA-MPJPE in mm for each noise of the keypoints.
@@ -42,6 +43,7 @@ def judge(
         noise_px: standard deviations of the keypoints, pixels of a camera with ``FOCAL_PX``.
         seed: of views and noise.
         protocol: of lifting.
+        size: how many times larger the bodies that the prior knows are.
         dtype: arithmetic of lifting.
 
     Returns:
@@ -49,14 +51,14 @@ def judge(
     """
     generator = torch.Generator().manual_seed(seed)
     x = seen(poses, AdaptSettings(joints=settings.joints, axes=settings.axes, mirror=0.0, size=0.0), generator)
-    result = {"loss": float(np.mean(list(validation_losses(network, x).values())))}
+    result = {"loss": float(np.mean(list(validation_losses(network, size * x).values())))}
     low, high = torch.tensor([-_ASIDE_M, -_ASIDE_M, _DISTANCE_M[0]]), torch.tensor([_ASIDE_M, _ASIDE_M, _DISTANCE_M[1]])
     X = x + low + (high - low) * torch.rand(len(x), 1, 3, generator=generator)
     start = torch.from_numpy(typical_infant(settings.joints))
     for sigma in noise_px:
         plane = X[..., :2] / X[..., 2:] + sigma / FOCAL_PX * torch.randn(*X.shape[:2], 2, generator=generator)
         rays = torch.cat([plane, torch.ones_like(plane[..., :1])], dim=-1)
-        found = lift_infants(network, start, rays, torch.ones(X.shape[:2]), protocol, dtype=dtype)
+        found = lift_infants(network, start, rays, torch.ones(X.shape[:2]), protocol, size=size, dtype=dtype)
         ours, truth = (found - root_of(found)).double().numpy(), x.double().numpy()
         result[f"mpjpe_mm_{sigma:g}px"] = 1000 * float(per_joint_error(ours, truth).mean())
         result[f"pa_mpjpe_mm_{sigma:g}px"] = 1000 * float(pa_mpjpe(ours, truth).mean())

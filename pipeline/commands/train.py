@@ -121,9 +121,12 @@ def infants(data: Path, out: Path, count: int, held_out: int, seed: int) -> None
 @click.option("--prior", "priors", type=click.Path(path_type=Path), multiple=True, help="One or several; the shipped.")
 @click.option("--joints", type=click.Choice(["17", "12"]), default="17", show_default=True)
 @click.option("--axes", type=click.Choice(["world", "camera"]), default="world", show_default=True)
+@click.option("--size", type=click.FloatRange(0.1, 10), default=1.0, show_default=True, help="2.8 for adults' priors.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of views and noise.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the figures and how they were made.")
-def judge(data: Path, priors: tuple[Path, ...], joints: str, axes: str, seed: int, json_path: Path | None) -> None:
+def judge(
+    data: Path, priors: tuple[Path, ...], joints: str, axes: str, size: float, seed: int, json_path: Path | None
+) -> None:
     """How well priors know infants: denoising loss, and errors of lifting by the infant protocol (docs/infants.md).
 
     Poses that the file marks as held out are taken; if it marks none, all of them.
@@ -134,7 +137,7 @@ def judge(data: Path, priors: tuple[Path, ...], joints: str, axes: str, seed: in
     if json_path is not None:
         check_writable(json_path, overwrite=True)
     chosen = [("the shipped prior" if path is None else str(path), _prior(path)) for path in priors or (None,)]
-    report = judge_priors(data, chosen, int(joints), axes, seed, _reporter(quiet=False))
+    report = judge_priors(data, chosen, int(joints), axes, size, seed, _reporter(quiet=False))
     if json_path is not None:
         import json
 

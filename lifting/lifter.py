@@ -17,10 +17,13 @@ from lifting.body import bone_lengths, stature
 from lifting.bones import BoneKeeper
 from lifting.camera import Camera
 from lifting.device import matmul_dtype
+from lifting.evidence import Evidence
 from lifting.prior import Prior, StartingPoses
 from lifting.settings import LiftSettings
-from lifting.solve import Evidence, judging_noise, solve_fast, solve_reference
-from lifting.temporal import smooth_track, time_kernel
+from lifting.solve import judging_noise, solve_fast, solve_reference
+from lifting.start_network import OFFSETS_S
+from lifting.starts import GridStart, LearntStart, Start
+from lifting.temporal import neighbour_rows, smooth_track, time_kernel
 from lifting.tracks import Track3D
 from lifting.uncertainty import joint_sigma
 
@@ -62,8 +65,13 @@ class Lifter:
         self._size_m = starts.size_m
         self._mean_bones = torch.from_numpy(starts.bone_lengths_m).to(device, torch.float32)
         self._noise = judging_noise(torch.Generator().manual_seed(settings.seed)).to(device)
-        self._starts_sha256 = starts.sha256
+        self._starts = starts
         self._dtype = matmul_dtype(device) if settings.preset == "fast" else torch.float32
+        self._start_network = None
+        if settings.preset == "fast" and settings.ipo == "learnt":
+            if starts.network is None:
+                raise ValueError("there is no network for the learnt start; give one, or start from the grid")
+            self._start_network = copy.deepcopy(starts.network).to(device).calculating_in(self._dtype)
         # Frames that know no neighbours need none of another window either.
         self._overlap = settings.overlap if settings.preset == "fast" else 0
         # A processor's cache holds a few hundred rows; a GPU wants thousands.
@@ -73,7 +81,8 @@ class Lifter:
         """Every setting that took effect, as JSON values, for the provenance of a result."""
         return {
             "lifting": {**asdict(self.settings), "steps": len(self.settings.schedule())},
-            "starting_poses_sha256": self._starts_sha256,
+            "starting_poses_sha256": self._starts.sha256,
+            "start_network_sha256": self._starts.network_sha256 if self._start_network is not None else "",
             "computed_on": str(self.device),
             "matrix_products_in": str(self._dtype).removeprefix("torch."),
         }
@@ -100,8 +109,10 @@ class Lifter:
             on_progress,
         )
         return [
-            self._track(track, rows, keypoints, confidence, joints)
-            for track, rows, (keypoints, confidence), joints in zip(tracks, usable, evidence, poses, strict=True)
+            self._track(track, rows, keypoints, confidence, joints, doubt)
+            for track, rows, (keypoints, confidence), (joints, doubt) in zip(
+                tracks, usable, evidence, poses, strict=True
+            )
             if rows.any()
         ]
 
@@ -119,12 +130,12 @@ class Lifter:
             ``[N, 17, 3]`` absolute joints in metres, camera axes, not smoothed afterwards.
         """
         if time_s is not None:
-            return self._lift_rows([rays], [confidence], [time_s], None)[0]
+            return self._lift_rows([rays], [confidence], [time_s], None)[0][0]
         found = [np.zeros((0, 17, 3))]
         for first in range(0, len(rays), self._batch_rows):
             rows = slice(first, first + self._batch_rows)
             alone = np.arange(len(rays[rows]))
-            X = self._optimise(rays[rows], confidence[rows], np.zeros(len(alone)), alone)
+            X, _ = self._optimise(rays[rows], confidence[rows], np.zeros(len(alone)), alone)
             found.append(self._sized(self._held(X, confidence[rows], alone), confidence[rows], alone))
         return np.concatenate(found)
 
@@ -134,13 +145,14 @@ class Lifter:
         confidence: list[NDArray[np.float64]],
         time_s: list[NDArray[np.float64]],
         on_progress: Progress | None,
-    ) -> list[NDArray[np.float64]]:
-        """Absolute joints of every track after the size of the body was set."""
+    ) -> list[tuple[NDArray[np.float64], NDArray[np.float64] | None]]:
+        """Absolute joints of every track after the size of the body was set, and what the start thinks of its error."""
         joints = [np.zeros((len(times), 17, 3)) for times in time_s]
+        sigma = [np.zeros((len(times), 17)) for times in time_s]
         share = [np.zeros(len(times)) for times in time_s]
         total, done = sum(map(len, time_s)), 0
         for batch in self._batches([len(times) for times in time_s]):
-            X = self._optimise(
+            X, doubt = self._optimise(
                 np.concatenate([rays[w.track][w.first : w.last] for w in batch]),
                 np.concatenate([confidence[w.track][w.first : w.last] for w in batch]),
                 np.concatenate([time_s[w.track][w.first : w.last] for w in batch]),
@@ -151,16 +163,20 @@ class Lifter:
                 count = window.last - window.first
                 weight = self._fade(window, len(time_s[window.track]))
                 joints[window.track][window.first : window.last] += weight[:, None, None] * X[at : at + count]
+                if doubt is not None:
+                    sigma[window.track][window.first : window.last] += weight[:, None] * doubt[at : at + count]
                 share[window.track][window.first : window.last] += weight
                 at += count
             done = min(total, done + sum(w.last - w.first for w in batch))
             if on_progress is not None:
                 on_progress(done, total)
-        joined = [j / np.maximum(s, 1e-12)[:, None, None] for j, s in zip(joints, share, strict=True)]
-        together = [np.zeros(len(times), np.int64) for times in time_s]
-        return [
-            self._sized(self._held(X, c, one), c, one) for X, c, one in zip(joined, confidence, together, strict=True)
-        ]
+        found: list[tuple[NDArray[np.float64], NDArray[np.float64] | None]] = []
+        for X, doubt, weight, trust in zip(joints, sigma, share, confidence, strict=True):
+            weight = np.maximum(weight, 1e-12)[:, None]
+            together = np.zeros(len(X), np.int64)
+            X = self._sized(self._held(X / weight[..., None], trust, together), trust, together)
+            found.append((X, None if self._start_network is None else doubt / weight))
+        return found
 
     def _batches(self, lengths: Sequence[int]) -> Iterator[list[_Window]]:
         """Windows of all tracks, packed into batches of rows that suit the device (short tracks share one)."""
@@ -199,7 +215,8 @@ class Lifter:
         confidence: NDArray[np.float64],
         time_s: NDArray[np.float64],
         group: NDArray[np.int64],
-    ) -> NDArray[np.float64]:
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+        """Joints ``[B, 17, 3]`` and, from the learnt start, the error it expects ``[B, 17]``."""
         settings = self.settings
         # A joint without evidence is never looked at, but NaN times 0 would be NaN.
         known = np.where(confidence[..., None] > 0, rays, [0.0, 0.0, 1.0])
@@ -210,16 +227,21 @@ class Lifter:
             groups=int(group[-1]) + 1,
         )
         if settings.preset == "reference":
-            X = solve_reference(self._network, settings.schedule(), self._poses, evidence)
+            X, doubt = solve_reference(self._network, settings.schedule(), self._poses, evidence), None
         else:
             kernel = None
-            if settings.couple_s > 0 and len(group) > evidence.groups:
+            coupled = settings.couple_s > 0 and len(group) > evidence.groups
+            if coupled:
                 kernel = time_kernel(time_s, group, settings.couple_s, degree=2).on(self.device)
-            X = solve_fast(
-                self._network, settings.schedule(), self._poses, self._mean_bones, evidence, kernel,
+            start: Start = GridStart(self._poses)
+            if self._start_network is not None:
+                around = neighbour_rows(time_s, group, OFFSETS_S, self.device) if coupled else None
+                start = LearntStart(self._start_network, around)
+            X, doubt = solve_fast(
+                self._network, settings.schedule(), start, self._mean_bones, evidence, kernel,
                 hypotheses=settings.hypotheses, bones=settings.bones, noise=self._noise, dtype=self._dtype,
             )  # fmt: skip
-        return X.cpu().numpy().astype(np.float64)
+        return X.cpu().numpy().astype(np.float64), None if doubt is None else doubt.cpu().numpy().astype(np.float64)
 
     def _sized(
         self, joints: NDArray[np.float64], confidence: NDArray[np.float64], group: NDArray[np.int64]
@@ -258,6 +280,7 @@ class Lifter:
         keypoints: NDArray[np.float64],
         confidence: NDArray[np.float64],
         joints: NDArray[np.float64],
+        doubt: NDArray[np.float64] | None,
     ) -> Track3D:
         """One row per decoded frame from first to last sight, NaN in the gaps, smoothed."""
         settings = self.settings
@@ -280,7 +303,7 @@ class Lifter:
             time_s=time_s,
             joints_m=spread(smooth(joints, track.time_s[rows], settings.smooth_s)),
             raw_joints_m=spread(joints),
-            sigma_m=spread(joint_sigma(confidence[rows], imputed)),
+            sigma_m=spread(joint_sigma(confidence[rows], imputed, doubt)),
             imputed=missing,
             keypoints_px=spread(keypoints[rows]),
             confidence=np.nan_to_num(spread(confidence[rows])),

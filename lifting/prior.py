@@ -19,11 +19,22 @@ from torch import Tensor
 from assets.integrity import asset_path
 from lifting.control import ControlNetwork
 from lifting.network import ScoreNetwork
+from lifting.start_network import StartNetwork
 
-__all__ = ["DEFAULT_PRIOR", "Prior", "PriorError", "StartingPoses", "load_prior", "load_starting_poses", "save_prior"]
+__all__ = [
+    "DEFAULT_PRIOR",
+    "Prior",
+    "PriorError",
+    "StartingPoses",
+    "load_prior",
+    "load_starting_poses",
+    "save_prior",
+    "save_start_network",
+]
 
 DEFAULT_PRIOR = "prior.safetensors"
 _STARTING_POSES = "starting_poses.npz"
+_START_NETWORK = "start.safetensors"
 
 
 class PriorError(ValueError):
@@ -60,11 +71,15 @@ class StartingPoses:
             the camera.
         bone_lengths_m: ``[16]`` mean length of each bone of ``H36M_17``, metres.
         sha256: of the file; empty if they come from none.
+        network: the learnt IPO, or None without one.
+        network_sha256: of its file.
     """
 
     poses: dict[int, NDArray[np.float32]]
     bone_lengths_m: NDArray[np.float64]
     sha256: str = ""
+    network: StartNetwork | None = None
+    network_sha256: str = ""
 
     @cached_property
     def size_m(self) -> float:
@@ -134,8 +149,40 @@ def save_prior(
     save_file(tensors, str(path), metadata={"format": "zedo-prior", "training": json.dumps(training, sort_keys=True)})
 
 
-def load_starting_poses(path: str | Path | None = None) -> StartingPoses:
-    """The shipped starting poses, or those of a file. Raises PriorError if the file is not one of them."""
+def load_start_network(path: str | Path | None = None) -> tuple[StartNetwork, str]:
+    """The shipped learnt IPO, or the one in a file, and the SHA-256 of the file.
+
+    Raises:
+        PriorError: the file is missing, damaged or holds something else.
+    """
+    path = asset_path(_START_NETWORK) if path is None else Path(path)
+    if not path.is_file():
+        raise PriorError(f"there are no weights of a learnt start {path}; check the name")
+    weights, _ = _read_safetensors(path)
+    try:
+        network = StartNetwork.like(weights)
+        network.load_state_dict({name: value.float() for name, value in weights.items()})
+        if not all(torch.isfinite(value).all() for value in network.state_dict().values()):
+            raise ValueError("weights are not finite")
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise PriorError(
+            f"{path} does not hold the weights of a learnt start; train them with `zedo-video train start`"
+        ) from error
+    return network.eval().requires_grad_(False), _sha256(path)
+
+
+def save_start_network(path: str | Path, network: StartNetwork, training: dict[str, Any]) -> None:
+    """Write weights as safetensors in half precision."""
+    from safetensors.torch import save_file
+
+    tensors = {
+        name: value.detach().to("cpu", torch.float16).contiguous() for name, value in network.state_dict().items()
+    }
+    save_file(tensors, str(path), metadata={"format": "zedo-start", "training": json.dumps(training, sort_keys=True)})
+
+
+def load_starting_poses(path: str | Path | None = None, network: str | Path | None = None) -> StartingPoses:
+    """The shipped starting poses and learnt IPO, or those of files. Raises PriorError if a file is not one of them."""
     path = asset_path(_STARTING_POSES) if path is None else Path(path)
     try:
         with np.load(path, allow_pickle=False) as stored:
@@ -147,7 +194,7 @@ def load_starting_poses(path: str | Path | None = None) -> StartingPoses:
             raise ValueError("other shapes than those of starting poses")
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise PriorError(f"{path} holds no starting poses; write them with `zedo-video train clusters`") from error
-    return StartingPoses(poses, bones, _sha256(path))
+    return StartingPoses(poses, bones, _sha256(path), *load_start_network(network))
 
 
 def _sha256(path: Path) -> str:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from lifting.sde import beta, diffusion_squared, marginal_std
 
-__all__ = ["Schedule", "fast_schedule", "reference_schedule"]
+__all__ = ["Schedule", "fast_schedule", "reference_schedule", "refining_schedule"]
 
 
 @dataclass(frozen=True)
@@ -67,3 +67,8 @@ def fast_schedule(
     std = marginal_std(t)
     denoise = (diffusion_squared(t) / std**2 / steps).clamp_max(1.0) * std
     return Schedule(t, torch.zeros_like(t), denoise, relax=relax, frozen=round(frozen * steps), weighted=True)
+
+
+def refining_schedule(steps: int = 20) -> Schedule:
+    """``fast_schedule`` from a learnt start: what is nearly right must not be taken back to the noise of t = 0.1."""
+    return fast_schedule(steps, t_high=0.06)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from lifting.schedule import Schedule, fast_schedule, reference_schedule
+from lifting.schedule import Schedule, fast_schedule, reference_schedule, refining_schedule
 
 __all__ = ["LiftSettings"]
 
@@ -15,6 +15,8 @@ class LiftSettings:
     """Settings of the lifting stage.
 
     Attributes:
+        ipo: where the fast preset starts: ``"learnt"``, a network that has seen how people look (``lifting.starts``),
+            or ``"grid"``, the best of many turns of one pose.
         preset: ``"fast"``, or ``"reference"``: the published optimiser with 500 Adam steps to start and 1000 steps in
             float32, every frame on its own. What is not in the paper (coupling, bones, hypotheses) is then off.
         steps: number of optimiser steps, at least 1; None is what the preset has.
@@ -32,6 +34,7 @@ class LiftSettings:
     """
 
     preset: Literal["fast", "reference"] = "fast"
+    ipo: Literal["learnt", "grid"] = "learnt"
     steps: int | None = None
     clusters: int = 1
     hypotheses: int = 1
@@ -55,4 +58,5 @@ class LiftSettings:
         """The steps of the preset."""
         if self.preset == "reference":
             return reference_schedule() if self.steps is None else reference_schedule(self.steps)
-        return fast_schedule() if self.steps is None else fast_schedule(self.steps)
+        make = fast_schedule if self.ipo == "grid" else refining_schedule
+        return make() if self.steps is None else make(self.steps)

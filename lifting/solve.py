@@ -2,53 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
 from lifting.body import BONES
 from lifting.bones import BoneKeeper
-from lifting.ipo import adam_start, grid_start
+from lifting.evidence import Evidence
+from lifting.ipo import adam_start
 from lifting.network import FoldedScoreNetwork, ScoreNetwork
 from lifting.oil import optimise
 from lifting.schedule import Schedule
 from lifting.sde import log_mean, marginal_std
+from lifting.starts import Start
 from lifting.temporal import TorchKernel
 
-__all__ = ["Evidence", "judging_noise", "prior_energy", "solve_fast", "solve_reference"]
+__all__ = ["judging_noise", "prior_energy", "solve_fast", "solve_reference"]
 
 _JUDGING_TIMES = (0.05, 0.1)
 _JUDGING_DRAWS = 8
 #: From this share of the steps on the bone lengths are held: before, poses have not found their shape.
 _BONES_FROM = 0.25
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What the camera saw, ready for the optimiser.
-
-    Attributes:
-        rays: ``[B, J, 3]`` directions, z = 1; finite also where nothing was seen.
-        confidence: ``[B, J]`` in 0..1.
-        group: ``[B]`` int64: which track a row belongs to, 0 to ``groups`` - 1; rows of a group stand together.
-        groups: number of groups.
-    """
-
-    rays: Tensor
-    confidence: Tensor
-    group: Tensor
-    groups: int
-
-    def repeated(self, count: int) -> Evidence:
-        """The same evidence ``count`` times, as different groups."""
-        shift = torch.arange(count, device=self.group.device).repeat_interleave(len(self.group)) * self.groups
-        return Evidence(
-            self.rays.repeat(count, 1, 1),
-            self.confidence.repeat(count, 1),
-            self.group.repeat(count) + shift,
-            self.groups * count,
-        )
 
 
 def solve_reference(network: ScoreNetwork, schedule: Schedule, poses: Tensor, evidence: Evidence) -> Tensor:
@@ -68,7 +41,7 @@ def solve_reference(network: ScoreNetwork, schedule: Schedule, poses: Tensor, ev
 def solve_fast(
     network: ScoreNetwork,
     schedule: Schedule,
-    poses: Tensor,
+    start: Start,
     mean_bones_m: Tensor,
     evidence: Evidence,
     kernel: TorchKernel | None,
@@ -77,13 +50,13 @@ def solve_fast(
     bones: float,
     noise: Tensor,
     dtype: torch.dtype,
-) -> Tensor:
-    """Grid start in H directions, few over-relaxed steps with held bones and coupled frames, and the likeliest result.
+) -> tuple[Tensor, Tensor | None]:
+    """H starts, few over-relaxed steps with held bones and coupled frames, and the likeliest result.
 
     Args:
         network: prior.
         schedule: see ``lifting.schedule.fast_schedule``.
-        poses: ``[S, J, 3]`` starting poses.
+        start: where to begin.
         mean_bones_m: ``[16]`` bone lengths of the mean body.
         evidence: B rows.
         kernel: filter over the rows of a group, or None if frames have nothing to do with each other.
@@ -93,30 +66,30 @@ def solve_fast(
         dtype: arithmetic of the matrix products.
 
     Returns:
-        ``[B, J, 3]`` absolute joints, metres.
+        ``[B, J, 3]`` absolute joints, metres; and ``Starts.sigma_m``.
     """
-    x, T = grid_start(poses, evidence.rays, evidence.confidence, hypotheses)
+    begin = start(evidence, hypotheses)
     rows = evidence.repeated(hypotheses)
     keeper = BoneKeeper(mean_bones_m, rows.group, rows.groups, rows.confidence)
-    begin = round(_BONES_FROM * len(schedule))
+    hold_from = round(_BONES_FROM * len(schedule))
     neighbours = None if kernel is None else kernel.repeated(hypotheses)
 
     def couple(step: int, x: Tensor) -> Tensor:
         if neighbours is not None:
             x = neighbours(x)
-        return keeper(x, bones) if bones > 0 and step >= begin else x
+        return keeper(x, bones) if bones > 0 and step >= hold_from else x
 
-    x, T = optimise(
-        network, schedule, x.flatten(0, 1), T.flatten(0, 1), rows.rays, rows.confidence, couple=couple, dtype=dtype
-    )
+    x, T = begin.x.flatten(0, 1), begin.T.flatten(0, 1)
+    x, T = optimise(network, schedule, x, T, rows.rays, rows.confidence, couple=couple, dtype=dtype)
     X = x + T[:, None]
     if hypotheses == 1:
-        return X
+        return X, begin.sigma_m
     energy = prior_energy(network, X, mean_bones_m.sum(), noise, dtype)
     # One choice for all frames of a group: a person does not change from one explanation to another between two frames.
     total = torch.zeros(rows.groups, device=x.device).index_add_(0, rows.group, energy)
     choice = total.view(hypotheses, evidence.groups).argmin(dim=0)[evidence.group]
-    return X.view(hypotheses, -1, *X.shape[1:])[choice, torch.arange(len(choice), device=x.device)]
+    X = X.view(hypotheses, -1, *X.shape[1:])[choice, torch.arange(len(choice), device=x.device)]
+    return X, begin.sigma_m
 
 
 def judging_noise(generator: torch.Generator, joints: int = 17) -> Tensor:

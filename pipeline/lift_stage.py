@@ -35,9 +35,10 @@ def load_lifter(settings: RunSettings, **further: Any) -> tuple[Lifter, Prior]:
         prior = load_prior(settings.prior)
         lifter = Lifter(
             prior,
-            load_starting_poses(settings.starting_poses),
+            load_starting_poses(settings.starting_poses, settings.start_network),
             LiftSettings(
                 preset=settings.preset,
+                ipo=settings.ipo,
                 steps=settings.steps,
                 hypotheses=settings.hypotheses,
                 seed=settings.seed,

@@ -23,11 +23,13 @@ class RunSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     preset: Literal["fast", "reference"] = "fast"
+    ipo: Literal["learnt", "grid"] = "learnt"
     steps: Annotated[int, Field(ge=1, le=10_000)] | None = None
     hypotheses: Annotated[int, Field(ge=1, le=4)] = 1
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     prior: Path | None = None
     starting_poses: Path | None = None
+    start_network: Path | None = None
     fov: Annotated[float, Field(ge=5, le=170)] | None = None
     focal_px: Annotated[float, Field(gt=0)] | None = None
     camera: Path | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 from lifting.ipo import quaternion_matrix, rotation_matrix
 from lifting.training.skeleton import BodyParts, assemble
 
-__all__ = ["Augmentation", "draw_poses", "random_rotation"]
+__all__ = ["Augmentation", "Windows", "draw_poses", "draw_windows", "random_rotation"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,31 @@ class Augmentation:
     any_orientation: float = 0.12
 
 
+@dataclass(frozen=True)
+class Windows:
+    """Which poses follow each other, so that a person can be drawn as they move.
+
+    Attributes:
+        index: ``[N, W]`` int64 poses around each of N, the pose itself where there is none.
+        present: ``[N, W]`` False where there is none.
+        root: ``[N, 3]`` position of the pelvis in the world, metres, y up.
+    """
+
+    index: Tensor
+    present: Tensor
+    root: Tensor
+
+    @classmethod
+    def around(cls, root: Tensor, clip: Tensor, offsets: Sequence[int]) -> Windows:
+        """Windows at ``offsets`` within the same clip, for pelvis positions ``[N, 3]`` and clip numbers ``[N]``."""
+        centre = torch.arange(len(clip))
+        index = centre[:, None] + torch.tensor(offsets)
+        inside = (index >= 0) & (index < len(clip))
+        index = index.clamp(0, len(clip) - 1)
+        present = inside & (clip[index] == clip[:, None])
+        return cls(torch.where(present, index, centre[:, None]), present, root)
+
+
 def draw_poses(
     parts: BodyParts, weights: Tensor, count: int, augmentation: Augmentation, generator: torch.Generator
 ) -> Tensor:
@@ -53,18 +79,68 @@ def draw_poses(
         augmentation: how strongly they are varied.
         generator: source of all randomness.
     """
+    alone = torch.arange(len(parts))[:, None]
+    windows = Windows(alone, torch.ones_like(alone, dtype=torch.bool), torch.zeros(len(parts), 3))
+    return draw_windows(parts, windows, weights, count, augmentation, generator)[0][:, 0]
+
+
+def draw_windows(
+    parts: BodyParts,
+    windows: Windows,
+    weights: Tensor,
+    count: int,
+    augmentation: Augmentation,
+    generator: torch.Generator,
+) -> tuple[Tensor, Tensor]:
+    """People in motion before a camera that stands still: ``draw_poses``, the same person in all poses of a window.
+
+    Returns:
+        ``[count, W, 17, 3]`` metres, camera axes, the origin at the pelvis of the middle pose; and ``[count, W]``,
+        False for poses that do not exist.
+    """
     a = augmentation
-    index = torch.multinomial(weights, count, replacement=True, generator=generator)
+    frames = windows.index.shape[1]
+    chance = _Chance(count, frames, generator)
+    centre = torch.multinomial(weights, count, replacement=True, generator=generator)
+    index = windows.index[centre].flatten()
     body = parts.take(index)
     if a.exchange_limb > 0:
-        body = _exchange_limbs(parts, body, index, a.exchange_limb, generator)
-    body = _other_body(body, a, generator)
+        body = _exchange_limbs(parts, body, index, windows, a.exchange_limb, chance)
+    size = (a.size * chance.normal(1)).exp()
+    body = _other_body(body, a, size, chance)
+    way = (windows.root[index] - windows.root[centre].repeat_interleave(frames, dim=0)) * size
     if a.mirror > 0:
-        body = _mirror(body, torch.rand(count, generator=generator) < a.mirror)
-    poses = assemble(body)
-    rotation = _camera_rotation(count, a, generator)
+        mirrored = chance.uniform() < a.mirror
+        body = _mirror(body, mirrored)
+        way = torch.where(mirrored[:, None], way * torch.tensor([-1.0, 1.0, 1.0]), way)
+    poses = assemble(body) + way[:, None]
+    rotation = _camera_rotation(a, chance)
     flip = torch.tensor([1.0, -1.0, -1.0])
-    return torch.einsum("nij,nkj->nki", rotation, poses) * flip
+    turned = torch.einsum("nij,nkj->nki", rotation, poses) * flip
+    return turned.unflatten(0, (count, frames)), windows.present[centre]
+
+
+class _Chance:
+    """Random numbers for the poses of windows: the same in all poses of one."""
+
+    def __init__(self, count: int, frames: int, generator: torch.Generator) -> None:
+        self._count, self._frames, self._generator = count, frames, generator
+
+    def uniform(self, *shape: int) -> Tensor:
+        return self.same(torch.rand(self._count, *shape, generator=self._generator))
+
+    def normal(self, *shape: int) -> Tensor:
+        return self.same(torch.randn(self._count, *shape, generator=self._generator).clamp(-2.5, 2.5))
+
+    def choice(self, among: int) -> Tensor:
+        """One of ``among`` for each window, not repeated: ``[count]``."""
+        return torch.randint(among, (self._count,), generator=self._generator)
+
+    def rotation(self) -> Tensor:
+        return self.same(random_rotation(self._count, self._generator))
+
+    def same(self, values: Tensor) -> Tensor:
+        return values.repeat_interleave(self._frames, dim=0) if self._frames > 1 else values
 
 
 def random_rotation(count: int, generator: torch.Generator) -> Tensor:
@@ -73,14 +149,12 @@ def random_rotation(count: int, generator: torch.Generator) -> Tensor:
 
 
 def _exchange_limbs(
-    parts: BodyParts, body: BodyParts, index: Tensor, share: float, generator: torch.Generator
+    parts: BodyParts, body: BodyParts, index: Tensor, windows: Windows, share: float, chance: _Chance
 ) -> BodyParts:
-    count = len(index)
-
     def other() -> Tensor:
-        """Index of the donor: the pose itself for most."""
-        donor = torch.randint(len(parts), (count,), generator=generator)
-        return torch.where(torch.rand(count, generator=generator) < share, donor, index)
+        """Index of the donor, moving on as the recipient does: the pose itself for most."""
+        donor = windows.index[chance.choice(len(parts))].flatten()
+        return torch.where(chance.uniform() < share, donor, index)
 
     legs = torch.stack([parts.legs[other(), side] for side in (0, 1)], dim=1)
     arms = torch.stack([parts.arms[other(), side] for side in (0, 1)], dim=1)
@@ -97,24 +171,19 @@ def _with_length(vectors: Tensor, like: Tensor) -> Tensor:
     return torch.nn.functional.normalize(vectors, dim=-1) * like.norm(dim=-1, keepdim=True)
 
 
-def _other_body(body: BodyParts, a: Augmentation, generator: torch.Generator) -> BodyParts:
-    count = len(body)
-
-    def normal(*shape: int) -> Tensor:
-        return torch.randn(count, *shape, generator=generator).clamp(-2.5, 2.5)
-
+def _other_body(body: BodyParts, a: Augmentation, size: Tensor, chance: _Chance) -> BodyParts:
     def factor(*shape: int) -> Tensor:
         """Lengths multiply, so their logarithm is what is normally distributed."""
-        return (a.bones * normal(*shape)).exp()[..., None]
+        return (a.bones * chance.normal(*shape)).exp()[..., None]
 
     def widened(vectors: Tensor, low: float, high: float) -> Tensor:
-        wanted = low + (high - low) * torch.rand(count, 1, 1, generator=generator)
-        change = torch.rand(count, 1, 1, generator=generator) < a.width
+        wanted = low + (high - low) * chance.uniform(1, 1)
+        change = chance.uniform(1, 1) < a.width
         present = vectors.norm(dim=-1, keepdim=True).mean(dim=1, keepdim=True).clamp_min(1e-6)
         return torch.where(change, vectors * (wanted / present), vectors)
 
-    size = (a.size * normal(1)).exp()[..., None]
-    shift = a.definition * normal(3, 3)
+    size = size[..., None]
+    shift = a.definition * chance.normal(3, 3)
     trunk, head = body.trunk * factor(2), body.head * factor(2)
     # Moving a joint moves the end of one vector and the start of the next; the thorax stays for the shoulders' sake.
     trunk = torch.stack([trunk[:, 0] + shift[:, 0], trunk[:, 1] - shift[:, 0]], dim=1)
@@ -150,11 +219,10 @@ def _mirror(body: BodyParts, chosen: Tensor) -> BodyParts:
     )
 
 
-def _camera_rotation(count: int, a: Augmentation, generator: torch.Generator) -> Tensor:
-    """Any yaw, some pitch and roll, and for a share of the poses any orientation at all: ``[count, 3, 3]``."""
-    yaw = torch.rand(count, generator=generator) * (2 * math.pi)
-    pitch = (torch.rand(count, generator=generator) * 1.5 - 0.5) * a.pitch
-    roll = torch.randn(count, generator=generator) * a.roll
+def _camera_rotation(a: Augmentation, chance: _Chance) -> Tensor:
+    """Any yaw, some pitch and roll, and for a share of the poses any orientation at all: ``[B, 3, 3]``."""
+    yaw = chance.uniform() * (2 * math.pi)
+    pitch = (chance.uniform() * 1.5 - 0.5) * a.pitch
+    roll = chance.normal() * a.roll
     rotation = rotation_matrix("z", roll) @ rotation_matrix("x", pitch) @ rotation_matrix("y", yaw)
-    free = torch.rand(count, generator=generator) < a.any_orientation
-    return torch.where(free[:, None, None], random_rotation(count, generator), rotation)
+    return torch.where((chance.uniform() < a.any_orientation)[:, None, None], chance.rotation(), rotation)

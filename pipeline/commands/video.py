@@ -38,8 +38,13 @@ class _Seconds(click.ParamType):
     "inputs it must contain {name}. Default: {name}-3d.mp4 in this folder.",
 )  # fmt: skip
 @click.option("--preset", type=click.Choice(["fast", "reference"]), help="Optimiser: fast (default) or as published.")
-@click.option("--steps", type=int, metavar="N", help="Optimiser steps (fast: 40, reference: 1000).")
-@click.option("--hypotheses", type=int, metavar="S", help="Starts in 1 to 4 directions; the prior chooses (1).")
+@click.option(
+    "--ipo",
+    type=click.Choice(["learnt", "grid"]),
+    help="Start of fast: a network (default), or one pose turned to fit.",
+)
+@click.option("--steps", type=int, metavar="N", help="Optimiser steps (fast: 20, from the grid 40; reference: 1000).")
+@click.option("--hypotheses", type=int, metavar="S", help="1 to 4 starts, of which the prior chooses (1).")
 @click.option("--seed", type=int, metavar="N", help="Of the noise with which the prior judges hypotheses (0).")
 @click.option(
     "--prior", type=click.Path(path_type=Path), metavar="FILE", help="Another prior (.safetensors, .pt, .pth)."
@@ -47,6 +52,7 @@ class _Seconds(click.ParamType):
 @click.option(
     "--starting-poses", type=click.Path(path_type=Path), metavar="FILE", help="Of another prior (`train clusters`)."
 )
+@click.option("--start-network", type=click.Path(path_type=Path), metavar="FILE", help="Of `train start`.")
 @click.option("--fov", type=float, metavar="DEG", help="Field of view along the longer image side (assumed: 55).")
 @click.option("--focal-px", type=float, metavar="F", help="Focal length in pixels.")
 @click.option("--camera", type=click.Path(path_type=Path), metavar="FILE", help="Calibration, .toml or .json.")

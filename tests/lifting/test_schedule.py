@@ -9,7 +9,7 @@ from typing import Literal
 import pytest
 import torch
 
-from lifting.schedule import fast_schedule, reference_schedule
+from lifting.schedule import fast_schedule, reference_schedule, refining_schedule
 from lifting.sde import marginal_std
 from lifting.settings import LiftSettings
 
@@ -79,8 +79,13 @@ def test_presets_differ_in_the_step_to_the_ray() -> None:
 
 
 def test_settings_choose_the_schedule() -> None:
-    fast, reference = LiftSettings(), LiftSettings(preset="reference")
-    assert torch.equal(fast.schedule().denoise, fast_schedule().denoise) and fast.schedule().weighted
+    fast, grid, reference = LiftSettings(), LiftSettings(ipo="grid"), LiftSettings(preset="reference")
+    assert torch.equal(fast.schedule().denoise, refining_schedule().denoise) and fast.schedule().weighted
+    assert torch.equal(grid.schedule().denoise, fast_schedule().denoise)
+    # what is nearly right already must not be made noisy again
+    assert (
+        fast.schedule().times[0] < grid.schedule().times[0] and fast.schedule().times[-1] == grid.schedule().times[-1]
+    )
     assert torch.equal(reference.schedule().denoise, reference_schedule(1000).denoise)
     assert not reference.schedule().weighted
     assert len(replace(fast, steps=7).schedule()) == len(replace(reference, steps=7).schedule()) == 7

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -15,11 +16,13 @@ from torch import Tensor
 from detectors.layouts import H36M_17
 from lifting import solve
 from lifting.body import bone_lengths
+from lifting.evidence import Evidence
 from lifting.ipo import rotation_matrix
 from lifting.network import ScoreNetwork
 from lifting.prior import Prior, StartingPoses
 from lifting.schedule import fast_schedule, reference_schedule
-from lifting.solve import Evidence, judging_noise, prior_energy, solve_fast, solve_reference
+from lifting.solve import judging_noise, prior_energy, solve_fast, solve_reference
+from lifting.starts import GridStart, Start, Starts
 from lifting.temporal import TorchKernel, time_kernel
 
 KNEE, ANKLE = H36M_17.index("right_knee"), H36M_17.index("right_ankle")
@@ -27,7 +30,6 @@ LEGS = [H36M_17.index(f"{side}_{part}") for side in ("right", "left") for part i
 AROUND = torch.tensor([-1.0, 1.0, -1.0])  # half a turn about the vertical
 
 Solve = Callable[..., Tensor]
-Start = Callable[[Tensor, Tensor, Tensor, int], tuple[Tensor, Tensor]]
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +53,12 @@ def energy(trained: ScoreNetwork, starts: StartingPoses, device: torch.device) -
 
 
 @pytest.fixture
-def run(trained: ScoreNetwork, starts: StartingPoses, device: torch.device) -> Solve:
+def grid(starts: StartingPoses, device: torch.device) -> GridStart:
+    return GridStart(torch.from_numpy(starts.poses[1]).to(device))
+
+
+@pytest.fixture
+def run(trained: ScoreNetwork, starts: StartingPoses, grid: GridStart, device: torch.device) -> Solve:
     """``solve_fast`` in float32 with everything that the files hold."""
 
     def solved(
@@ -61,11 +68,12 @@ def run(trained: ScoreNetwork, starts: StartingPoses, device: torch.device) -> S
         steps: int = 12,
         hypotheses: int = 1,
         bones: float = 0.4,
+        start: Start = grid,
     ) -> Tensor:
         return solve_fast(
             trained,
             fast_schedule(steps),
-            torch.from_numpy(starts.poses[1]).to(device),
+            start,
             torch.from_numpy(starts.bone_lengths_m).float().to(device),
             evidence,
             kernel,
@@ -73,7 +81,7 @@ def run(trained: ScoreNetwork, starts: StartingPoses, device: torch.device) -> S
             bones=bones,
             noise=judging_noise(torch.Generator().manual_seed(0)).to(device),
             dtype=torch.float32,
-        )
+        )[0]
 
     return solved
 
@@ -188,12 +196,12 @@ def test_bones_are_held_in_the_loop(
 def reversed_starts(start: Start, group: Tensor, mixed: int) -> Start:
     """Starts with the hypotheses in reversed order in one of the groups."""
 
-    def start_elsewhere(poses: Tensor, rays: Tensor, confidence: Tensor, hypotheses: int) -> tuple[Tensor, Tensor]:
-        x, T = start(poses, rays, confidence, hypotheses)
+    def start_elsewhere(evidence: Evidence, hypotheses: int) -> Starts:
+        found = start(evidence, hypotheses)
         there = group == mixed
-        for value in (x, T):
+        for value in (found.x, found.T):
             value[:, there] = value[:, there].flip(0)
-        return x, T
+        return found
 
     return start_elsewhere
 
@@ -237,12 +245,11 @@ def test_each_track_gets_its_likeliest_hypothesis(
     run: Solve,
     energy: Callable[[Tensor], Tensor],
     found: list[Tensor],
+    grid: GridStart,
     device: torch.device,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     evidence = evidence_of(*(turned(motion[rows], 90.0) for rows in (slice(0, 8), slice(50, 58))), device=device)
-    monkeypatch.setattr(solve, "grid_start", reversed_starts(solve.grid_start, evidence.group, 1))
-    X = run(evidence, kernel_of(evidence), hypotheses=4)
+    X = run(evidence, kernel_of(evidence), hypotheses=4, start=reversed_starts(grid, evidence.group, 1))
     hypotheses = found[0].view(4, 16, 17, 3)
     energies = torch.stack([energy(one) for one in hypotheses])
     chosen = []
@@ -262,24 +269,24 @@ def test_each_track_gets_its_likeliest_hypothesis(
 def flipped_starts(start: Start, flipped: Tensor) -> Start:
     """Starts of which some frames face the other way."""
 
-    def start_backwards(poses: Tensor, rays: Tensor, confidence: Tensor, hypotheses: int) -> tuple[Tensor, Tensor]:
-        x, T = start(poses, rays, confidence, hypotheses)
-        return torch.where(flipped[:, None, None], x * AROUND.to(x.device), x), T
+    def start_backwards(evidence: Evidence, hypotheses: int) -> Starts:
+        found = start(evidence, hypotheses)
+        return replace(found, x=torch.where(flipped[:, None, None], found.x * AROUND.to(found.x.device), found.x))
 
     return start_backwards
 
 
 def test_frames_that_start_backwards_are_turned_by_their_neighbours(
-    motion: NDArray[np.float64], run: Solve, device: torch.device, monkeypatch: pytest.MonkeyPatch
+    motion: NDArray[np.float64], run: Solve, grid: GridStart, device: torch.device
 ) -> None:
     truth = turned(motion[:60], 90.0)
     evidence = evidence_of(truth, device=device)
     flipped = torch.arange(60) % 5 == 2
-    monkeypatch.setattr(solve, "grid_start", flipped_starts(solve.grid_start, flipped.to(device)))
+    backwards = flipped_starts(grid, flipped.to(device))
 
     def errors(kernel: TorchKernel | None) -> tuple[Tensor, Tensor]:
         """Mean distance of the joints seen from the pelvis, of the flipped frames and the others."""
-        X = run(evidence, kernel).cpu()
+        X = run(evidence, kernel, start=backwards).cpu()
         distance = ((X - X[:, :1]) - (truth - truth[:, :1])).norm(dim=-1).mean(dim=1)
         return distance[flipped], distance[~flipped]
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from lifting.temporal import time_kernel
+from lifting.temporal import neighbour_rows, time_kernel
 
 
 def one_group(count: int) -> NDArray[np.int64]:
@@ -120,3 +120,49 @@ def test_a_repeated_kernel_filters_each_copy_alone() -> None:
 def test_bad_arguments(sigma_s: float, degree: int) -> None:
     with pytest.raises(ValueError, match="time kernel"):
         time_kernel(np.zeros(3), one_group(3), sigma_s, degree)
+
+
+def around(
+    time_s: NDArray[np.float64], group: NDArray[np.int64], offsets_s: list[float]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """What ``neighbour_rows`` finds of a signal that is the time itself, and where it finds something."""
+    rows = neighbour_rows(time_s, group, offsets_s, torch.device("cpu"))
+    signal = torch.from_numpy(time_s).float()[:, None, None].expand(-1, 2, 3)
+    found, confidence = rows(signal, torch.ones(len(time_s), 2))
+    assert found.shape == (len(time_s), len(offsets_s), 2, 3) and confidence.shape == (len(time_s), len(offsets_s), 2)
+    return found[:, :, 0, 0].double().numpy(), confidence[:, :, 0].numpy() > 0
+
+
+@pytest.mark.parametrize("fps", [12.0, 24.0, 30.0, 59.94])
+def test_neighbours_are_found_at_their_time_whatever_the_frame_rate(fps: float) -> None:
+    time_s = 5.0 + np.arange(40) / fps
+    offsets = [-2 / 12, -1 / 12, 0.0, 1 / 12]
+    found, present = around(time_s, np.zeros(40, np.int64), offsets)
+    wanted = time_s[:, None] + offsets
+    assert np.abs(found - wanted)[present].max() < 1e-5
+    inside = (wanted > time_s[0] - 1e-5) & (wanted < time_s[-1] + 1e-5)
+    assert np.array_equal(present, inside)
+
+
+def test_neighbours_are_of_the_same_track_and_not_across_gaps() -> None:
+    time_s = np.array([0.0, 0.05, 0.1, 0.1, 0.15, 0.6, 0.65])
+    group = np.array([0, 0, 0, 1, 1, 1, 1])
+    _, present = around(time_s, group, [-0.05, 0.05, 0.25])
+    assert present.tolist() == [
+        [False, True, False],
+        [True, True, False],
+        [True, False, False],
+        [False, True, False],
+        [True, False, False],
+        [False, True, False],
+        [True, False, False],
+    ]
+
+
+def test_a_neighbour_is_as_sure_as_the_less_sure_of_both_sides() -> None:
+    rows = neighbour_rows(np.array([0.0, 0.1]), np.zeros(2, np.int64), [0.05, 0.1], torch.device("cpu"))
+    rays = torch.tensor([[[0.0, 0.0, 1.0]], [[1.0, 2.0, 1.0]]])
+    found, confidence = rows(rays, torch.tensor([[0.9], [0.2]]))
+    assert torch.allclose(found[0, 0, 0], torch.tensor([0.5, 1.0, 1.0]))
+    assert confidence[0, :, 0].tolist() == pytest.approx([0.2, 0.2])
+    assert confidence[1, :, 0].tolist() == [0.0, 0.0]

@@ -1,0 +1,83 @@
+"""Where the fast preset begins: the best of a grid of turned poses, or the learnt IPO."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from lifting.evidence import Evidence
+from lifting.geometry import solve_translation
+from lifting.ipo import grid_start
+from lifting.start_network import StartNetwork, view_features
+from lifting.temporal import NeighbourRows
+
+__all__ = ["GridStart", "LearntStart", "Start", "Starts"]
+
+
+@dataclass(frozen=True)
+class Starts:
+    """H starts for each of B rows.
+
+    Attributes:
+        x: ``[H, B, J, 3]`` root-centred, metres, camera axes; the first is the best guess.
+        T: ``[H, B, 3]`` translations, metres.
+        sigma_m: ``[B, J]`` expected error of each coordinate of the first, metres; None if the start cannot tell.
+    """
+
+    x: Tensor
+    T: Tensor
+    sigma_m: Tensor | None
+
+
+class Start(Protocol):
+    """Finds H starts for all rows of the evidence, on its device."""
+
+    def __call__(self, evidence: Evidence, hypotheses: int) -> Starts: ...
+
+
+@dataclass(frozen=True)
+class GridStart:
+    """The best of all turns of a few poses (``lifting.ipo.grid_start``).
+
+    Attributes:
+        poses: ``[S, J, 3]`` poses that face the camera.
+    """
+
+    poses: Tensor
+
+    def __call__(self, evidence: Evidence, hypotheses: int) -> Starts:
+        return Starts(*grid_start(self.poses, evidence.rays, evidence.confidence, hypotheses), sigma_m=None)
+
+
+@dataclass(frozen=True)
+class LearntStart:
+    """What the learnt IPO makes of every row and its neighbours in time; further hypotheses are its modes.
+
+    Attributes:
+        network: on the device of the evidence.
+        neighbours: the rows at ``OFFSETS_S`` from each, or None if rows have nothing to do with each other.
+    """
+
+    network: StartNetwork
+    neighbours: NeighbourRows | None
+
+    @torch.no_grad()
+    def __call__(self, evidence: Evidence, hypotheses: int) -> Starts:
+        rays, confidence = evidence.rays, evidence.confidence
+        if self.neighbours is None:
+            rays_then, confidence_then = rays[:, None], confidence[:, None]
+        else:
+            rays_then, confidence_then = self.neighbours(rays, confidence)
+        features, rotation = view_features(rays_then, confidence_then, self.network.frames)
+        guess = self.network(features)
+        likely = guess.logits.argsort(dim=1, descending=True)[:, : hypotheses - 1, None, None]
+        modes = guess.modes.gather(1, likely.expand(-1, -1, *guess.modes.shape[2:]))
+        turned = torch.cat([guess.pose[:, None], modes], dim=1)
+        x = torch.einsum("bji,bhnj->hbni", rotation, turned)
+        shape = x.shape[:-1]
+        T = solve_translation(x, rays.expand(*shape, 3), (confidence**4).expand(shape))
+        # In three dimensions a Laplace distribution has the variance 4 b^2 along each axis.
+        return Starts(x, T, 2.0 * guess.log_scale.exp())

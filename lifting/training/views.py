@@ -1,0 +1,83 @@
+"""What cameras and detectors make of poses: rays with errors, doubts and gaps, to train the learnt start with."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+__all__ = ["Views", "draw_views"]
+
+# H36M_17: what leaves the picture or is hidden together
+_TOGETHER = ([11, 12, 13], [14, 15, 16], [12, 13], [15, 16], [2, 3], [5, 6], [2, 3, 5, 6])
+
+
+@dataclass(frozen=True)
+class Views:
+    """How poses are looked at.
+
+    Attributes:
+        nearest_m, farthest_m: range of distances, of which the logarithm is uniform.
+        off_axis: largest tangent of the angle to the optical axis, horizontally and vertically.
+        exact: share of poses whose keypoints are exact.
+        noise_m: largest standard deviation of the other keypoints, metres at the person's depth.
+        doubtful: share of poses with confidences below 1; errors grow as confidence falls.
+        hidden: probability of each way in which joints are hidden: single ones, an arm, a hand, a lower leg, both legs.
+        alone: share of frames that are seen without their neighbours.
+    """
+
+    nearest_m: float = 1.3
+    farthest_m: float = 12.0
+    off_axis: float = 0.45
+    exact: float = 0.2
+    noise_m: float = 0.035
+    doubtful: float = 0.6
+    hidden: float = 0.06
+    alone: float = 0.3
+
+
+def draw_views(poses: Tensor, present: Tensor, views: Views, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Rays ``[B, W, 17, 3]`` (z = 1) and confidences ``[B, W, 17]`` of people in motion.
+
+    Args:
+        poses: ``[B, W, 17, 3]`` metres, x right, y down, z forward, the origin at the pelvis of the middle pose.
+        present: ``[B, W]`` False for poses that do not exist.
+        views: how they are looked at.
+        generator: source of all randomness.
+    """
+    count, frames = present.shape
+
+    def uniform(*shape: int) -> Tensor:
+        return torch.rand(count, *shape, generator=generator)
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(count, *shape, generator=generator)
+
+    ratio = math.log(views.farthest_m / views.nearest_m)
+    z = views.nearest_m * (uniform() * ratio).exp()
+    aside = (2 * uniform(2) - 1) * views.off_axis * z[:, None]
+    X = poses + torch.cat([aside, z[:, None]], dim=1)[:, None, None]
+    # Nobody is seen behind the lens: what is nearer than that counts as hidden.
+    hidden = X[..., 2] < 0.2
+    plane = X[..., :2] / X[..., 2:].clamp_min(0.2)
+
+    # Detectors err for long: part of the error, and of the doubt, is the same in all frames of a window.
+    doubt = 0.8 * uniform(1, 17) * uniform(1, 1) * (0.7 + 0.3 * uniform(frames, 17))
+    confidence = 1.0 - doubt * (uniform(1, 1) < views.doubtful)
+    lasting = uniform(1, 1, 1)
+    error = lasting.sqrt() * normal(1, 17, 2) + (1 - lasting).sqrt() * normal(frames, 17, 2)
+    sigma = uniform(1, 1).square() * views.noise_m * (uniform(1, 1) >= views.exact)
+    # A doubted keypoint lies farther off, and now and then on another limb altogether.
+    astray = uniform(frames, 17) < 0.25 * (0.6 - confidence).clamp_min(0)
+    sigma = sigma * (1 + 3 * (1 - confidence)) + 0.12 * astray
+    plane = plane + error * (sigma / z[:, None, None])[..., None]
+
+    hidden |= (uniform(frames, 17) < 0.1) & (uniform(1, 1) < views.hidden)
+    for joints in _TOGETHER:
+        hidden[..., joints] |= (uniform(1, 1) < views.hidden / 2) & (uniform(frames, 1) < 0.85)
+    gone = (uniform(1) < views.alone) | (uniform(frames) < 0.05)
+    gone[:, frames // 2] = False
+    confidence = confidence * ~hidden * (present & ~gone)[..., None]
+    return torch.cat([plane, torch.ones_like(plane[..., :1])], dim=-1), confidence

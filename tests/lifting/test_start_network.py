@@ -1,0 +1,169 @@
+"""The learnt IPO: what it sees does not depend on where a person stands, and what it says is a start."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lifting.evidence import Evidence
+from lifting.geometry import reprojection_error
+from lifting.ipo import rotation_matrix
+from lifting.prior import StartingPoses
+from lifting.start_network import OFFSETS_S, StartNetwork, to_axis, view_features
+from lifting.starts import LearntStart
+from lifting.temporal import neighbour_rows
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def people(motion: NDArray[np.float64]) -> Tensor:
+    """``[12, 17, 3]`` poses that stand here and there before the camera."""
+    poses = torch.from_numpy(motion[::10] * [1.0, -1.0, -1.0]).float()
+    aside = torch.linspace(-1.5, 1.5, len(poses))
+    return poses + torch.stack([aside, 0.3 * aside.flip(0), 3.0 + aside.abs()], dim=1)[:, None]
+
+
+def rays_of(X: Tensor) -> Tensor:
+    return X / X[..., 2:]
+
+
+def test_the_middle_of_the_rays_is_turned_onto_the_axis(people: Tensor) -> None:
+    rays, confidence = rays_of(people), torch.ones(people.shape[:2])
+    R = to_axis(rays, confidence)
+    assert torch.allclose(R @ R.transpose(1, 2), torch.eye(3).expand_as(R), atol=1e-5)
+    assert torch.allclose(torch.linalg.det(R), torch.ones(len(R)), atol=1e-5)
+    middle = torch.nn.functional.normalize(torch.nn.functional.normalize(rays, dim=-1).sum(dim=1), dim=-1)
+    turned = torch.einsum("bij,bj->bi", R, middle)
+    assert torch.allclose(turned, torch.tensor([0.0, 0.0, 1.0]).expand_as(turned), atol=1e-5)
+    # the shortest way: no turn about the axis itself
+    angle = torch.arccos(((R.diagonal(dim1=1, dim2=2).sum(1) - 1) / 2).clamp(-1, 1))
+    assert torch.allclose(angle, torch.arccos(middle[:, 2].clamp(-1, 1)), atol=1e-3)
+
+
+def test_only_seen_joints_say_where_the_middle_is(people: Tensor) -> None:
+    rays, confidence = rays_of(people), torch.ones(people.shape[:2])
+    confidence[:, 3] = 0.0
+    moved = rays.clone()
+    moved[:, 3] += torch.tensor([5.0, -3.0, 0.0])
+    for original, other in zip(
+        view_features(rays[:, None], confidence[:, None], 1), view_features(moved[:, None], confidence[:, None], 1),
+        strict=True,
+    ):  # fmt: skip
+        assert torch.equal(original, other)
+    assert torch.isfinite(view_features(rays[:, None], torch.zeros(12, 1, 17), 1)[0]).all()
+
+
+def test_a_person_looks_the_same_wherever_the_camera_points(people: Tensor) -> None:
+    confidence = torch.ones(12, 1, 17)
+    features, _ = view_features(rays_of(people)[:, None], confidence, 1)
+    pan = rotation_matrix("y", torch.tensor(0.4))
+    panned, _ = view_features(rays_of(people @ pan.T)[:, None], confidence, 1)
+    # what is left is the slight turn about the axis that the shortest ways differ by
+    assert (features - panned).abs().mean() < 0.06
+    # twice the size in the picture: the same shape, and its logarithm tells
+    nearer = torch.cat([rays_of(people)[..., :2] * 2, torch.ones(12, 17, 1)], dim=-1)
+    centred = people - people.mean(dim=1, keepdim=True) + torch.tensor([0.0, 0.0, 40.0])
+    far, _ = view_features(rays_of(centred)[:, None], confidence, 1)
+    near, _ = view_features(
+        torch.cat([rays_of(centred)[..., :2] * 2, torch.ones(12, 17, 1)], dim=-1)[:, None], confidence, 1
+    )
+    assert torch.allclose(far[:, :51], near[:, :51], atol=2e-2)
+    assert torch.allclose(near[:, 51] - far[:, 51], torch.full((12,), math.log(2.0)), atol=1e-2)
+    assert torch.isfinite(nearer).all()
+
+
+def test_neighbours_that_are_missing_stand_at_zero(people: Tensor) -> None:
+    rays, confidence = rays_of(people)[:, None], torch.ones(12, 1, 17)
+    alone, _ = view_features(rays, confidence, 5)
+    assert alone.shape == (12, 5 * 51 + 1) and not alone[:, 52:].any()
+    with_nothing, _ = view_features(
+        rays.expand(-1, 5, -1, -1), torch.zeros(12, 5, 17).index_fill(1, torch.tensor(2), 1.0), 5
+    )
+    assert torch.allclose(alone, with_nothing, atol=1e-6)
+
+
+def test_motion_through_the_picture_counts(people: Tensor) -> None:
+    steps = torch.tensor([-0.4, 0.0, 0.4])[None, :, None, None] * torch.tensor([1.0, 0.0, 0.0])
+    walking = rays_of(people[:, None] + steps)
+    features, _ = view_features(walking, torch.ones(12, 3, 17), 3)
+    middle, before, after = features[:, :34], features[:, 52:86], features[:, 103:137]
+    assert ((after - before).view(12, 17, 2)[..., 0] > 0.5).all()
+    assert torch.allclose((before + after) / 2, middle, atol=0.2)
+
+
+@pytest.fixture
+def start(starts: StartingPoses) -> StartNetwork:
+    assert starts.network is not None
+    return starts.network
+
+
+def standing(X: Tensor) -> Evidence:
+    return Evidence(rays_of(X), torch.ones(X.shape[:2]), torch.arange(len(X)), len(X))
+
+
+def test_the_shipped_start_is_close(start: StartNetwork, people: Tensor) -> None:
+    found = LearntStart(start, None)(standing(people), 1)
+    assert found.x.shape == (1, 12, 17, 3) and found.T.shape == (1, 12, 3)
+    relative = found.x[0] - found.x[0][:, :1]
+    errors = (relative - (people - people[:, :1])).norm(dim=-1).mean(dim=1)
+    assert errors.median() < 0.09
+    assert reprojection_error(found.x[0] + found.T[0][:, None], rays_of(people)).mean() < 0.02
+    assert (found.T[0] - people[:, 0]).norm(dim=-1).median() < 0.5
+
+
+def test_the_expected_error_grows_with_what_is_hidden(start: StartNetwork, people: Tensor) -> None:
+    evidence = standing(people)
+    seen = LearntStart(start, None)(evidence, 1).sigma_m
+    evidence.confidence[:, [15, 16]] = 0.0
+    hidden = LearntStart(start, None)(evidence, 1).sigma_m
+    assert seen is not None and hidden is not None and seen.shape == (12, 17)
+    assert torch.all(seen > 0.001) and seen.mean() < 0.1
+    assert (hidden[:, 16] / seen[:, 16]).median() > 2 > (hidden[:, 3] / seen[:, 3]).median()
+
+
+def test_further_hypotheses_are_other_explanations(start: StartNetwork, people: Tensor) -> None:
+    one, four = (LearntStart(start, None)(standing(people), count) for count in (1, 4))
+    assert torch.equal(one.x[0], four.x[0]) and four.x.shape[0] == 4
+    for first in range(4):
+        for second in range(first):
+            assert (four.x[first] - four.x[second]).norm(dim=-1).mean() > 0.005
+    # each of them looks like the person in the picture
+    assert reprojection_error(four.x + four.T[:, :, None], rays_of(people)).mean() < 0.04
+
+
+def test_neighbours_in_time_help(start: StartNetwork, motion: NDArray[np.float64]) -> None:
+    X = torch.from_numpy(motion * [1.0, -1.0, -1.0]).float() + torch.tensor([0.3, 0.0, 4.0])
+    noise = 0.01 * torch.randn(X.shape, generator=torch.Generator().manual_seed(0)) * torch.tensor([1.0, 1.0, 0.0])
+    rays = rays_of(X) + noise
+    group = torch.zeros(len(X), dtype=torch.int64)
+    evidence = Evidence(rays, torch.ones(X.shape[:2]), group, 1)
+    around = neighbour_rows(np.arange(len(X)) / 30, group.numpy(), OFFSETS_S, CPU)
+
+    def error(neighbours: object) -> float:
+        x = LearntStart(start, neighbours)(evidence, 1).x[0]  # type: ignore[arg-type]
+        return float(((x - x[:, :1]) - (X - X[:, :1])).norm(dim=-1).mean())
+
+    assert error(around) < error(None)
+
+
+def test_a_network_is_rebuilt_from_its_weights() -> None:
+    network = StartNetwork(joints=12, frames=3, hidden=24, blocks=3, modes=2)
+    again = StartNetwork.like(network.state_dict())
+    again.load_state_dict(network.state_dict())
+    features = torch.randn(2, 3 * 12 * 3 + 1)
+    assert torch.equal(network(features).pose, again(features).pose)
+    with pytest.raises(KeyError):
+        StartNetwork.like({})
+
+
+def test_the_error_is_judged_without_changing_the_pose() -> None:
+    network = StartNetwork(frames=1, hidden=16)
+    guess = network(torch.randn(4, 52))
+    (guess.log_scale.sum() + guess.logits.sum()).backward()
+    assert network.pre.weight.grad is None and network.scale.weight.grad is not None

@@ -1,7 +1,7 @@
 """BVH files: the text of one becomes a hierarchy with a table of channels, and that becomes joint positions.
 
-Our own reader, because data sets with position channels on every joint are common (Bandai Namco, 100STYLE, mocopi,
-Perception Neuron) and the maintained libraries without compiled parts refuse them.
+Our own reader, because data sets with position channels on every joint are common (Bandai Namco, mocopi) and the
+maintained library without compiled parts, pybvh, refuses them.
 """
 
 from __future__ import annotations

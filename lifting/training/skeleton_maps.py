@@ -137,7 +137,7 @@ def apply_map(bvh: Bvh, a_map: SkeletonMap) -> MappedMotion:
     index = _index(bvh)
     missing = _missing(a_map, index.keys())
     if missing:
-        raise ValueError(f"has no joint for {missing[0]} in a skeleton of kind {a_map.name}; choose another --skeleton")
+        raise ValueError(f"has no joint for the {missing[0]} of the skeleton {a_map.name}; choose another --skeleton")
     nodes = world_frames(bvh, None, range(len(bvh.names)))
     rest_places = np.stack([nodes[node][0][0] for node in range(len(bvh.names))])
     weights, toes = _weights(rest_places, a_map, index)
@@ -239,11 +239,15 @@ def _restored(bvh: Bvh, restore: Mapping[str, float]) -> Bvh:
 
 
 def _missing(a_map: SkeletonMap, known: Collection[str]) -> list[str]:
-    """What a map cannot make of joints of these plain names."""
+    """What a map cannot make of joints of these plain names, each with the names of the joints it looked for."""
     wanted = [(key, side) for key in _SIDED for side in a_map.sides]
     wanted += [(key, "") for key in (*_CENTRAL, "spine") if key in a_map.points]
-    missing = [f"{side} {key}".strip() for key, side in wanted if not _chosen(a_map.points[key], side, known)]
-    return missing + ([] if _plain(a_map.head) in known else ["head"])
+    missing = []
+    for key, side in wanted:
+        if not _chosen(a_map.points[key], side, known):
+            looked_for = {name.replace("{side}", side): None for point in a_map.points[key] for name in point}
+            missing.append(f"{key} ({', '.join(looked_for)})")
+    return missing + ([] if _plain(a_map.head) in known else [f"head ({a_map.head})"])
 
 
 def _chosen(alternatives: Sequence[Point], side: str, known: Collection[str]) -> Point:

@@ -43,8 +43,8 @@ Keypoints = Literal["gt", "detected"]
 #: Where the 2D really comes from: the truth projected by us, the data set's own 2D, or a detector.
 Evidence = Literal["projected truth", "annotated", "detected"]
 
-# Greatest extent of a pose along any axis of the image or in depth, metres: an infant curled up to a giant.
-_EXTENT_M = (0.12, 4.0)
+# Greatest extent of a median pose along any axis, metres: all people crouch, or all stretch their arms.
+_ADULT_M, _INFANT_M = (0.5, 4.0), (0.12, 1.3)
 
 
 @dataclass(frozen=True)
@@ -185,11 +185,13 @@ def finite(values: Any, where: str, shape: Sequence[int | None], *, columns: int
     return array
 
 
-def in_metres(truth: NDArray[np.float64], where: str, unit: Literal["m", "mm"]) -> NDArray[np.float64]:
+def in_metres(
+    truth: NDArray[np.float64], where: str, unit: Literal["m", "mm"], *, infants: bool = False
+) -> NDArray[np.float64]:
     """Poses ``[N, J, 3]`` in metres. Raises DataError if they are not in the unit that the format has."""
     factor = 0.001 if unit == "mm" else 1.0
     extent = float(np.median(np.ptp(truth, axis=1).max(axis=-1)))
-    low, high = _EXTENT_M
+    low, high = _INFANT_M if infants else _ADULT_M
     if low <= extent * factor <= high:
         return truth * factor
     units = {"m": 1.0, "cm": 0.01, "mm": 0.001}

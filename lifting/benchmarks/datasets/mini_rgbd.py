@@ -54,7 +54,7 @@ def _load(folder: Path, keypoints: Keypoints, stride: int) -> PoseSet:
         keypoints_px=pixels,
         confidence=np.ones(pixels.shape[:2]),
         K=intrinsics(np.tile([[_FX], [_FY], [_CX], [_CY]], len(chosen)), "the camera of MINI-RGBD"),
-        truth_m=in_metres(truth, f"{folder.name}: joints_3D", "m"),
+        truth_m=in_metres(truth, f"{folder.name}: joints_3D", "m", infants=True),
         absolute=True,
         group=sequence,
         sequence=sequence,

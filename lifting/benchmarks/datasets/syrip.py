@@ -81,7 +81,7 @@ def _load(folder: Path, keypoints: Keypoints, stride: int) -> PoseSet:
         # COCO: 0 not labelled (the place is arbitrary), 1 labelled though hidden, 2 visible.
         confidence=(marked[..., 2] > 0).astype(np.float64),
         K=intrinsics(np.stack([focal, focal, width / 2, height / 2]), f"{_JUDGED}: width and height"),
-        truth_m=in_metres(poses, _TRUTH, "m"),
+        truth_m=in_metres(poses, _TRUTH, "m", infants=True),
         absolute=False,
         group=("all",) * len(rows),
         sequence=tuple(sorted(annotated)[::stride]),

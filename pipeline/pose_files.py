@@ -57,7 +57,8 @@ class Clip:
 
     Attributes:
         poses: ``[N, 17, 3]`` metres, y up, right-handed, ``H36M_17`` order.
-        texts: source, subject, name, action, file, skeleton, units and up_axis (as found in the file).
+        texts: source, subject, name, action, file, skeleton, units and up_axis (of the recording it came from).
+        read_as: skeleton, units and up axis of the file that was read.
         fps: frames per second of the recording; 0 if not known.
         frames: how many frames it had.
         sides_seen: whether anything showed that left is left.
@@ -65,6 +66,7 @@ class Clip:
 
     poses: NDArray[np.float32]
     texts: Mapping[str, str]
+    read_as: tuple[str, str, str]
     fps: float
     frames: int
     sides_seen: bool
@@ -96,7 +98,7 @@ def _read_bvh(path: Path, texts: Mapping[str, str], maps: Mapping[str, SkeletonM
     try:
         bvh = parse_bvh(path.read_bytes().decode("utf-8-sig", errors="replace"))
     except ValueError as error:
-        raise ValueError(f"{error}; get the file again, or leave it out") from error
+        raise ValueError(f"{error}; get it again, or leave it out") from error
     if len(bvh.values) < 2:
         raise ValueError(f"has {len(bvh.values)} frames, a rest pose and no motion; leave it out")
     a_map = detect_map(bvh, maps) if settings.skeleton is None else next(iter(maps.values()))
@@ -104,14 +106,17 @@ def _read_bvh(path: Path, texts: Mapping[str, str], maps: Mapping[str, SkeletonM
     units, factor = find_units(motion.poses, settings.units)
     up = settings.up_axis or find_up(motion.poses, motion.rest_up)
     toes = None if motion.toes is None else y_up(motion.toes * factor, up)
-    found = {**texts, "skeleton": a_map.name, "units": units, "up_axis": up}
-    return _checked(y_up(motion.poses * factor, up), toes, motion.fps, found, settings, nose_known=False)
+    read_as = (a_map.name, units, up)
+    return _checked(y_up(motion.poses * factor, up), toes, motion.fps, texts, read_as, settings, nose_known=False)
 
 
 def _read_npz(
     path: Path, texts: Mapping[str, str], settings: PrepareSettings, refuse: Callable[[str], None]
 ) -> list[Clip]:
-    arrays = load_arrays(path)
+    try:
+        arrays = load_arrays(path)
+    except ValueError as error:
+        raise ValueError("is damaged or no .npz file of plain arrays; get it again, or leave it out") from error
     if "poses" not in arrays:
         raise ValueError("holds no array named poses; give poses as .npz or recordings as .bvh")
     poses = _ordered(arrays["poses"], arrays.get("joint_names"))
@@ -134,8 +139,9 @@ def _read_npz(
                 raise ValueError("has values that are no finite numbers; leave those poses out")
             units, factor = find_units(clip, settings.units or told["units"])
             up = settings.up_axis or told["up_axis"] or find_up(clip, None)
-            found = {"skeleton": H36M_17.name, "units": units, "up_axis": up, **texts, **own}
-            clips.append(_checked(y_up(clip * factor, up), None, fps, found, settings, nose_known=True))
+            read_as = (H36M_17.name, units, up)
+            clip = y_up(clip * factor, up)
+            clips.append(_checked(clip, None, fps, {**texts, **own}, read_as, settings, nose_known=True))
         except ValueError as error:
             name = f", clip {own.get('name', number)}," if len(groups) > 1 else ""
             refuse(f"{path}{name} {error}")
@@ -147,6 +153,7 @@ def _checked(
     toes: NDArray[np.float64] | None,
     fps: float | None,
     texts: Mapping[str, str],
+    read_as: tuple[str, str, str],
     settings: PrepareSettings,
     *,
     nose_known: bool,
@@ -159,7 +166,8 @@ def _checked(
     check_bones(poses[frames])
     seen = check_sides(poses[frames], None if toes is None else toes[frames], nose_known, fps)
     kept = np.concatenate([part[select_frames(poses[part], fps, settings.fps, settings.least_move)] for part in parts])
-    return Clip(poses[kept].astype(np.float32), texts, fps or 0.0, len(poses), seen)
+    full = dict(zip(("skeleton", "units", "up_axis"), read_as, strict=True)) | dict(texts)
+    return Clip(poses[kept].astype(np.float32), full, read_as, fps or 0.0, len(poses), seen)
 
 
 def _ordered(poses: NDArray[Any], names: NDArray[Any] | None) -> NDArray[np.float64]:

@@ -34,7 +34,7 @@ def prepare(
 ) -> None:
     """Read files and folders and write training poses, and validation poses if asked for.
 
-    Files and clips that cannot be used are left out, each with one sentence; the rest is written.
+    Files and clips that cannot be used are left out, each with one warning to ``reporter``; the rest is written.
 
     Raises:
         InputError: nothing could be used, or, after the rest has been written, something could not.
@@ -75,8 +75,7 @@ def prepare(
         poses, subjects = sum(len(clip.poses) for clip in part), {clip.texts["subject"] for clip in part}
         reporter.say(f"{path}: poses {poses}, clips {len(part)}, subjects {len(subjects)}")
     if refusals:
-        others = f" (and {len(refusals) - 1} more)" if len(refusals) > 1 else ""
-        raise InputError(f"{refusals[0]}{others}; what could be used is in {out}")
+        raise InputError(f"{len(refusals)} files or clips were left out, for the reasons above; the rest is in {out}")
 
 
 def _find_files(inputs: Sequence[Path], outputs: set[Path], source: str | None) -> list[tuple[Path, str]]:
@@ -175,14 +174,11 @@ def _write(
 def _describe(path: Path, clips: Sequence[Clip]) -> str:
     """One line on a file that was read."""
 
-    def all_of(key: str) -> str:
-        return "/".join(sorted({clip.texts[key] for clip in clips}))
-
+    skeletons, units, ups = (
+        "/".join(sorted(set(found))) for found in zip(*(clip.read_as for clip in clips), strict=True)
+    )
     rates = "/".join(sorted({f"{clip.fps:.4g} fps" if clip.fps else "no times" for clip in clips}))
     kept, frames = sum(len(clip.poses) for clip in clips), sum(clip.frames for clip in clips)
     unseen = sum(not clip.sides_seen for clip in clips)
     doubt = f"; nothing tells left from right in {unseen} of {len(clips)} clips" if unseen else ""
-    return (
-        f"{path}: {all_of('skeleton')}, units {all_of('units')}, {all_of('up_axis')} up, {rates}, "
-        f"{kept} of {frames} poses kept{doubt}"
-    )
+    return f"{path}: {skeletons}, units {units}, {ups} up, {rates}, {kept} of {frames} poses kept{doubt}"

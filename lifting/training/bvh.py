@@ -52,6 +52,8 @@ def parse_bvh(text: str) -> Bvh:
     Raises:
         ValueError: it is none, or damaged; the message says how, as the second half of a sentence.
     """
+    if not text.strip():
+        raise ValueError("is empty")
     if not text.lstrip().upper().startswith("HIERARCHY"):
         raise ValueError("is no BVH file (it does not begin with HIERARCHY)")
     motion = _MOTION.search(text)
@@ -191,6 +193,8 @@ def _channels(text: str, name: str) -> tuple[tuple[str, int], ...]:
 
 
 def _parse_numbers(text: str) -> NDArray[np.float64]:
+    if not text.strip():
+        return np.zeros(0)
     with warnings.catch_warnings():
         # numpy only warns when it stops at something that is no number.
         warnings.simplefilter("error")

@@ -62,7 +62,7 @@ class _Units(click.ParamType):
 )  # fmt: skip
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the split.")
 @click.option("--overwrite", is_flag=True, help="Replace existing outputs.")
-@click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
+@click.option("--quiet", "-q", is_flag=True, help="Print nothing but what is left out and errors.")
 def command(
     inputs: tuple[Path, ...],
     out: Path,
@@ -77,9 +77,13 @@ def command(
     from pipeline.preparing import prepare
     from pipeline.progress import ConsoleReporter, QuietReporter, Reporter
 
+    class OnlyRefusals(QuietReporter):
+        def warn(self, text: str) -> None:
+            click.echo(f"warning: {text}", err=True)
+
     if validation is not None and validation_out is None:
         raise click.UsageError("--validation needs --validation-out FILE")
     share = 0.0 if validation_out is None else validation or 0.05
-    reporter: Reporter = QuietReporter() if quiet else ConsoleReporter()
+    reporter: Reporter = OnlyRefusals() if quiet else ConsoleReporter()
     settings = PrepareSettings(**given, validation=share)
     prepare(inputs, out, validation_out, settings, reporter, overwrite=overwrite)

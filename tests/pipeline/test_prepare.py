@@ -167,7 +167,7 @@ def lying() -> Walk:
 
 
 DAMAGE: dict[str, tuple[Callable[[], str | bytes], str]] = {
-    "empty": (lambda: "", "is no BVH file"),
+    "empty": (lambda: "", "is empty"),
     "binary": (lambda: bytes(range(256)) * 40, "is no BVH file"),
     "another format": (lambda: "frame,x,y\n1,2,3\n", "is no BVH file"),
     "cut off in the skeleton": (lambda: human()[:700], "has no MOTION part"),
@@ -176,7 +176,7 @@ DAMAGE: dict[str, tuple[Callable[[], str | bytes], str]] = {
     "decimal commas": (lambda: human().replace(".", ","), "no numbers"),
     "nan": (lambda: human().rstrip().rpartition(" ")[0] + " nan\n", "finite"),
     "one frame": (lambda: human(walk(frames=1)), "has 1 frames"),
-    "no frames": (lambda: human(walk(frames=1)).partition("Frames:")[0] + "Frames: 0\nFrame Time: .03\n", "0 frames"),
+    "no frames": (lambda: human(walk(frames=1)).partition("Frames:")[0] + "Frames: 0\nFrame Time: 1", "has 0 frames"),
     "two people": (lambda: human().replace("MOTION", "ROOT Hips2\n{\nOFFSET 0 0 0\n}\nMOTION"), "one person per file"),
     "braces": (lambda: human().replace("}", "", 1), "braces"),
     "other names": (lambda: human().replace("UpLeg", "Bone"), "none of the kinds"),
@@ -203,7 +203,7 @@ def test_what_cannot_be_used_is_left_out_with_one_sentence(damage: str, tmp_path
     assert leftovers(tmp_path) == ["in"]
     (tmp_path / "in/good.bvh").write_text(human())
     notes = Notes()
-    with pytest.raises(InputError, match="what could be used is in"):
+    with pytest.raises(InputError, match=r"1 files or clips were left out.*o\.npz"):
         prepare([tmp_path / "in"], tmp_path / "o.npz", None, EVERY, notes)
     assert len(notes.warned) == 1 and str(tmp_path / "in/bad.bvh") in notes.warned[0]
     assert words in notes.warned[0] and "\n" not in notes.warned[0]
@@ -355,6 +355,13 @@ def test_pose_files_are_merged(tmp_path: Path) -> None:
         assert arrays["clip_file"].tolist() == ["a.npz"] * 2 + ["b.npz"] * 2 + ["c.bvh"]
         assert np.bincount(arrays["clip_index"]).tolist() == [30, 30, 40, 20, 60]
         assert json.loads(str(arrays["preparation"]))["settings"]["fps"] == 1000
+    # What was prepared can be prepared again and still says what it came from.
+    notes = Notes()
+    prepare([tmp_path / "o.npz"], tmp_path / "again.npz", None, EVERY, notes)
+    assert notes.said[0].endswith("o.npz: h36m-17, units m, y up, no times, 180 of 180 poses kept")
+    with np.load(tmp_path / "again.npz") as arrays:
+        assert arrays["clip_units"].tolist() == ["cm", "cm", "m", "m", "cm"]
+    (tmp_path / "again.npz").unlink()
     # The output lies in the folder and is none of its inputs the next time.
     prepare([tmp_path], tmp_path / "o.npz", None, EVERY, Notes(), overwrite=True)
     assert len(load_poses(tmp_path / "o.npz")) == 180
@@ -378,10 +385,15 @@ def test_pose_files_that_cannot_be_used(tmp_path: Path) -> None:
         with pytest.raises(InputError, match=r"bad\.npz") as caught:
             prepared(tmp_path / "bad.npz")
         assert words in str(caught.value)
+    (tmp_path / "bad.npz").write_bytes(b"PK")
+    with pytest.raises(InputError, match=r"bad\.npz is damaged"):
+        prepared(tmp_path / "bad.npz")
     # One clip of several: the others stay.
     np.savez(tmp_path / "bad.npz", poses=np.concatenate([poses, poses[:, SWAPPED]]), clip_index=np.repeat([0, 1], 60))
-    with pytest.raises(InputError, match=r"bad\.npz, clip 1, has left and right exchanged"):
-        prepare([tmp_path / "bad.npz"], tmp_path / "o.npz", None, EVERY, Notes())
+    notes = Notes()
+    with pytest.raises(InputError, match="left out"):
+        prepare([tmp_path / "bad.npz"], tmp_path / "o.npz", None, EVERY, notes)
+    assert len(notes.warned) == 1 and "bad.npz, clip 1, has left and right exchanged" in notes.warned[0]
     assert len(load_poses(tmp_path / "o.npz")) == 60
 
 
@@ -413,8 +425,12 @@ def test_from_the_command_line(tmp_path: Path) -> None:
     assert leftovers(tmp_path) == ["lab", "t.npz", "v.npz"]
     (data / "bad.bvh").write_text(exchanged(human()))
     done = run("prepare", "lab", "--out", "u.npz", "--quiet", cwd=tmp_path)
-    refused(done, "lab/bad.bvh", "exchanged", "u.npz")
-    assert not done.stdout and (tmp_path / "u.npz").exists()
+    refused(done, "1 files or clips were left out", "u.npz")
+    assert (
+        "warning: lab/bad.bvh has left and right exchanged" in done.stderr
+        and not done.stdout
+        and (tmp_path / "u.npz").exists()
+    )
     for options, words in [
         (("--units", "stone"), "stone"),
         (("--validation", "0.1"), "--validation-out"),

@@ -12,7 +12,6 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from detectors.layouts import H36M_17
 from lifting.benchmarks.datasets import DATASETS, DataError, PoseSet
@@ -176,7 +175,7 @@ def scaled(factor: float) -> Callable[[Frames], Any]:
         (with_fields(action=None), "frame 3 has no field action; it has joint_3d_camera"),
         (with_fields(camera_param={"fx": 1000.0}), "frame 3: camera_param has no field fy"),
         (with_fields(camera_param=dict.fromkeys(("fx", "fy", "cx", "cy"), 1.1)), "camera_param is no camera"),
-        (with_fields(camera_param=dict.fromkeys(("fx", "fy", "cx", "cy"), [1, 2, 3])), "fx must be a number in pixels"),
+        (with_fields(camera_param=dict.fromkeys(("fx", "fy", "cx", "cy"), (1, 2, 3))), "fx must be a number in pixels"),
         (with_fields(joint_3d_camera=np.zeros((16, 3))), r"frame 3: joint_3d_camera must have the shape \[17, 3\]"),
         (with_fields(joint_3d_camera=np.full((17, 3), np.nan)), "frame 3: joint_3d_camera holds NaN"),
         (with_fields(joint_3d_image=np.full((17, 2), np.inf)), "frame 3: joint_3d_image holds infinite"),

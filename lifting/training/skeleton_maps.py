@@ -63,7 +63,7 @@ class MappedMotion:
 
     Attributes:
         poses: ``[T, 17, 3]`` in ``H36M_17`` order.
-        toes: ``[T, 2, 3]`` base of the toes, left and right, if the skeleton has it.
+        toes: ``[T, 2, 3]`` base of the toes, left and right, if the skeleton has both.
         rest_up: ``[3]`` direction of the trunk in the rest pose, if that stands upright.
         fps: frames per second.
     """
@@ -162,7 +162,7 @@ def apply_map(bvh: Bvh, a_map: SkeletonMap) -> MappedMotion:
     poses[:, nose] = (poses[:, thorax] + poses[:, top]) / 2 + _NOSE_AHEAD * length * (turns @ ahead)
     rest_up = rest[thorax] - rest[0]
     return MappedMotion(
-        poses, toe_places if toes.any() else None, rest_up / np.linalg.norm(rest_up) if upright else None,
+        poses, toe_places if toes.any(1).all() else None, rest_up / np.linalg.norm(rest_up) if upright else None,
         1 / bvh.frame_time,
     )  # fmt: skip
 

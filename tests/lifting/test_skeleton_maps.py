@@ -134,6 +134,14 @@ def test_spine_nose_and_head_top_by_their_definitions() -> None:
     assert np.allclose(longer.poses[0, H36M_17.index("head_top")], [0, 1.75, 0])
 
 
+def test_toes_count_only_in_pairs() -> None:
+    a_map = parse_map('toe = ["toe{side}"]\n' + MAP, "own")
+    assert apply_map(parse_bvh(figure().replace("JOINT back", "JOINT toeL")), a_map).toes is None
+    a_map = parse_map('toe = ["toe{side}", "ankle{side}"]\n' + MAP, "own")
+    toes = apply_map(parse_bvh(figure()), a_map).toes
+    assert toes is not None and np.allclose(toes[0], [[0.1, 0.1, 0], [-0.1, 0.1, 0]])
+
+
 def test_a_map_that_does_not_fit_says_what_is_missing() -> None:
     bvh = parse_bvh(figure(ankle="foot"))
     with pytest.raises(ValueError, match=r"no joint for the ankle \(ankleL\) of the skeleton own"):

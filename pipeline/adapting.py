@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -62,7 +63,7 @@ def adapt(
     def begin(device: torch.device) -> TrainState:
         if kind == "control":
             return TrainState.of(ControlNetwork.around(network, settings.seed), settings, device)
-        return TrainState.of(network.requires_grad_(True), settings, device)
+        return TrainState.of(deepcopy(network).requires_grad_(True), settings, device)
 
     generator = torch.Generator().manual_seed(1)
     judged = torch.from_numpy(held_out).repeat(-(-1024 // len(held_out)), 1, 1)

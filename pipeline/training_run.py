@@ -73,8 +73,6 @@ def carry_out(
     Raises:
         InputError: the checkpoint or the device cannot be used.
     """
-    import torch
-
     from lifting.prior import save_prior
     from lifting.training.processes import working_together
     from lifting.training.trainer import describe, fit, validation_losses
@@ -86,7 +84,11 @@ def carry_out(
         try:
             folder.mkdir(parents=True, exist_ok=True)
             team, device = stack.enter_context(working_together(device_name))
-            team.part(torch.arange(settings.batch // settings.poses_per_time))
+            if settings.batch // settings.poses_per_time % team.size:
+                raise ValueError(
+                    f"a batch of {settings.batch} in groups of {settings.poses_per_time} cannot be divided among "
+                    f"{team.size} processes; change --batch or their number"
+                )
             state = job.begin(device)
             if checkpoint.exists():
                 state.restore(checkpoint, settings, data)

@@ -106,7 +106,8 @@ def limb_network(network: ScoreNetwork) -> ScoreNetwork:
 
     limb = ScoreNetwork(len(kept), network.hidden, network.embed).to(weight.device)
     own = {name: value for name, value in network.state_dict().items() if name in limb.state_dict()}
-    own["pre_dense.weight"] = first.flatten(1)
+    # Rounded as priors are stored, so that a control branch around it can be stored in half precision, too.
+    own["pre_dense.weight"] = first.flatten(1).half().to(first)
     own["post_dense.weight"], own["post_dense.bias"] = network.post_dense.weight[rows], network.post_dense.bias[rows]
     limb.load_state_dict(own)
     return limb.train(network.training)

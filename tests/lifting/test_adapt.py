@@ -93,7 +93,7 @@ def test_a_prior_of_limbs_answers_as_the_whole_one_does(prior: Prior, motion: ND
     for joint, share in ((7, 0.5), (8, 1.0), (9, 1.2), (10, 1.4)):
         whole[:, joint] = share * thorax
     t = torch.full((len(poses),), 0.05)
-    assert torch.allclose(network(x, t), prior.network(whole, t)[:, list(LIMBS_12)], atol=1e-4)
+    assert torch.allclose(network(x, t), prior.network(whole, t)[:, list(LIMBS_12)], atol=5e-3)
 
 
 @pytest.mark.parametrize("joints", [17, 12])

@@ -97,8 +97,11 @@ def test_those_held_out_come_from_other_people(motion: Path, tmp_path: Path, mon
 def test_a_prior_learns_infants(infants: Path, small: Path, tmp_path: Path, kind: str, joints: int) -> None:
     settings = quickly(small, joints=joints)
     assert kind == "finetune" or kind == "control"
-    prior = adapt(kind, infants, None, tmp_path / "run", load_prior(small), settings, "cpu", QuietReporter())
+    start = load_prior(small)
+    prior = adapt(kind, infants, None, tmp_path / "run", start, settings, "cpu", QuietReporter())
     assert prior is not None
+    again = load_prior(small).network.state_dict()
+    assert all(torch.equal(value, again[name]) for name, value in start.network.state_dict().items()), "left alone"
     history = losses(tmp_path / "run")
     assert len(history) == 21 and history[-1] < 0.95 * history[0]
     adapted = load_prior(prior)

@@ -58,8 +58,9 @@ class Prior:
     training: dict[str, Any]
 
     def describe(self) -> dict[str, Any]:
-        """Name, checksum and training record as JSON values."""
-        return {"name": self.name, "sha256": self.sha256, "training": self.training}
+        """Name, checksum and training record as JSON values; and that there is a control branch, if there is one."""
+        branch = {"control": True} if isinstance(self.network, ControlNetwork) else {}
+        return {"name": self.name, "sha256": self.sha256, "training": self.training, **branch}
 
 
 @dataclass(frozen=True)

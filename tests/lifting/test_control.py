@@ -89,6 +89,8 @@ def test_training_leaves_the_prior_as_it_was(network: ScoreNetwork, tmp_path: Pa
     for name in ("c.safetensors", "c.pth"):
         save_prior(tmp_path / name, state.averaged, {"step": 4})
         assert torch.equal(load_prior(tmp_path / name, control=False).network(x, t), network(x, t)), "off"
+        assert "control" not in load_prior(tmp_path / name, control=False).describe()
+        assert load_prior(tmp_path / name).describe()["control"] is True
         on = load_prior(tmp_path / name).network
         assert isinstance(on, ControlNetwork) and not any(p.requires_grad for p in on.parameters())
         assert torch.allclose(on(x, t), state.averaged(x, t), atol=1e-2)

@@ -11,7 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.layouts import H36M_17
+from lifting.benchmarks.datasets import PoseSet
 from lifting.benchmarks.mocap import Outcome, joint_errors, lift_alone, lift_frames, lift_sequences, scores
+from lifting.benchmarks.scoring import chosen, figures, hypothesis_errors, oracle
 from lifting.benchmarks.statistics import Estimate
 from lifting.benchmarks.synthetic import FOCAL_PX, IMAGE_SIZE, STRIDE, SyntheticView, sequence_views, single_frame_views
 from lifting.lifter import Lifter
@@ -20,6 +23,7 @@ from lifting.prior import Prior
 from pipeline.archive import load_arrays
 from pipeline.errors import InputError
 from pipeline.evaluation import describe_method
+from pipeline.evaluation_method import Method
 from pipeline.machine import describe_machine
 from pipeline.progress import Reporter
 from pipeline.reports import Report, describe_lifting, table_text
@@ -81,6 +85,7 @@ def evaluate_mocap(
     sequences: int,
     noise_px: float,
     seed: int,
+    many: Method | None = None,
 ) -> Report:
     """Lift single frames and sequences from exact and from noisy 2D.
 
@@ -92,6 +97,7 @@ def evaluate_mocap(
         sequences: number of sequences.
         noise_px: standard deviation of the noise on each coordinate.
         seed: of cameras, noise and confidence intervals.
+        many: several hypotheses for the single frames, of which our choice and the oracle are shown.
 
     Raises:
         InputError: the file holds less than was asked for.
@@ -111,8 +117,11 @@ def evaluate_mocap(
     # The published optimiser knows no neighbours: its sequences are frames alone already.
     alone = lifter.settings.preset == "fast"
     outcomes: list[Outcome] = []
+    chosen_frames: list[dict[str, Any]] = []
+    rng = np.random.default_rng(seed)
     done = 0
-    with reporter.stage("lift", 2 * count + (4 if alone else 2) * length) as advance:
+    starts = 0 if many is None else many.hypotheses.count
+    with reporter.stage("lift", 2 * count * (1 + starts) + (4 if alone else 2) * length) as advance:
 
         def lifted(new: tuple[Outcome, ...], poses: int) -> None:
             nonlocal done
@@ -122,18 +131,21 @@ def evaluate_mocap(
 
         for view in frames:
             lifted((lift_frames(lifter, view),), count)
+            if many is not None:
+                chosen_frames += _from_many(view, many, rng)
+                lifted((), count * starts)
         for views in clips:
             if alone:
                 lifted((lift_alone(lifter, views),), length)
             lifted(lift_sequences(lifter, views), length)
-    rng = np.random.default_rng(seed)
-    groups = [_group(outcome, rng) for outcome in outcomes]
+    groups = [*chosen_frames, *(_group(outcome, rng) for outcome in outcomes)]
     handed_on = groups[-1]
     return Report(
         protocol=_protocol(
             data, lifter, frames=count, clips=[len(view.joints_m) for view in clips[0]], noise_px=noise_px
         )
-        | {"headline": f"{handed_on['name']}, noise {noise_px:g} px", "seed": seed},
+        | {"headline": f"{handed_on['name']}, noise {noise_px:g} px", "seed": seed}
+        | ({} if many is None else {"from_starting_poses": {"hypotheses": starts, **many.protocol}}),
         metrics={name: value["value"] for name, value in handed_on["metrics"].items()},
         per_group=groups,
         time={"seconds": time.perf_counter() - began, **describe_machine()},
@@ -147,6 +159,45 @@ def frame_views(data: MocapData, *, count: int, noise_px: float, seed: int) -> l
     if count > available:
         raise InputError(f"{data.file} is enough for {available} single frames; give --count {available} or less")
     return [single_frame_views(data.poses, noise_px=noise, count=count, seed=seed) for noise in (0.0, noise_px)]
+
+
+def _from_many(view: SyntheticView, many: Method, rng: np.random.Generator) -> list[dict[str, Any]]:
+    """Single frames from every starting pose: what we choose without truth, and the oracle."""
+    count = len(view.joints_m)
+    poses = PoseSet(
+        joints=H36M_17.joints,
+        keypoints_px=view.keypoints_px,
+        confidence=np.ones(view.keypoints_px.shape[:2]),
+        K=np.tile(view.camera.K, (count, 1, 1)),
+        truth_m=view.joints_m,
+        absolute=True,
+        group=(view.name,) * count,
+        sequence=tuple(map(str, range(count))),
+        frame=None,
+        evidence="projected truth",
+        camera=view.camera.source,
+        frames_in_file=count,
+    )
+    began = time.perf_counter()
+    lifted = [many.hypotheses.lift(which, poses.rays(), poses.confidence) for which in range(many.hypotheses.count)]
+    predicted = np.stack(lifted)
+    errors = hypothesis_errors(predicted, poses, slice(None), range(len(H36M_17)), reflection=False)
+    rows = {"oracle": oracle(errors)}
+    if many.judge is not None:
+        energy = np.stack([many.judge.energy(joints) for joints in predicted])
+        rows = {"our choice": chosen(errors, energy.argmin(axis=0)), **rows}
+    ms = (time.perf_counter() - began) / count * 1000
+    return [
+        {
+            "name": f"single frames, {len(predicted)} starting poses, {choice}",
+            "noise_px": view.noise_px,
+            "poses": count,
+            "units": count,
+            "metrics": {name: asdict(value) for name, value in figures(of, poses, False, rng).values.items()},
+            "ms_per_pose": ms,
+        }
+        for choice, of in rows.items()
+    ]
 
 
 def _group(outcome: Outcome, rng: np.random.Generator) -> dict[str, Any]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detectors.base import PoseDetector
 from detectors.people import PersonTrack2D
 from detectors.tracking import track_people
+from lifting.benchmarks.hypotheses import FastHypotheses
 from lifting.benchmarks.multiview import LIMBS, Reference, main_person, view_errors
 from lifting.camera import Camera
 from lifting.lifter import Lifter
@@ -22,6 +24,7 @@ from pipeline.camera_choice import choose_camera
 from pipeline.detection import detect_people, stored_people
 from pipeline.errors import InputError
 from pipeline.evaluation import describe_method
+from pipeline.evaluation_method import Method
 from pipeline.machine import describe_machine
 from pipeline.progress import Reporter
 from pipeline.reports import Report, describe_lifting, table_text, versions
@@ -36,6 +39,9 @@ CAMERAS = ("calibrated", "assumed")
 
 #: Frames are judged whose worst limb joint was triangulated to better than this.
 RELIABLE_PX = 25.0
+
+# What several hypotheses add, by the name of the choice.
+_OF_MANY = {"our_choice_pa_mpjpe_mm": "ours", "oracle_pa_mpjpe_mm": "oracle"}
 
 _ARRAYS = {
     "frames": "frames", "joints_m": "x3d", "reprojection_px": "reproj", "K": "K", "distortion": "D", "R": "R", "T": "T"
@@ -85,6 +91,7 @@ def evaluate_multiview(
     reporter: Reporter,
     *,
     cameras: Sequence[str] = CAMERAS,
+    many: Method | None = None,
 ) -> Report:
     """Run every video from the file to joints, as ``zedo-video VIDEO`` would, and judge the main person.
 
@@ -93,6 +100,7 @@ def evaluate_multiview(
         detector, lifter, prior: what a run uses.
         reporter: gets the progress.
         cameras: which intrinsics to lift with, of ``CAMERAS``; the first one gives the headline.
+        many: several hypotheses for the main person, of which our choice and the oracle are shown.
 
     Raises:
         InputError: a video cannot be used.
@@ -129,10 +137,14 @@ def evaluate_multiview(
                 "mpjpe_mm": _median(plain),
                 "lift_seconds": seconds,
             }
+            if many is not None and person is not None:
+                group |= _from_many(many, person, camera, reference, limbs, reliable)
             groups.append(group)
     averages = {kind: _average([group for group in groups if group["camera"] == kind]) for kind in cameras}
     return Report(
-        protocol=_protocol(videos, reference, lifter, int(reliable.sum())) | {"headline": f"{cameras[0]} camera"},
+        protocol=_protocol(videos, reference, lifter, int(reliable.sum()))
+        | {"headline": f"{cameras[0]} camera"}
+        | ({} if many is None else {"from_starting_poses": {"hypotheses": many.hypotheses.count, **many.protocol}}),
         metrics={**averages[cameras[0]], "cameras": averages},
         per_group=groups,
         time={"seconds": time.perf_counter() - began, **describe_machine()},
@@ -159,6 +171,27 @@ def _lift(
     return (None if person is None else lifted.get(person.track_id)), seconds
 
 
+def _from_many(
+    many: Method,
+    person: PersonTrack2D,
+    camera: Camera,
+    reference: Reference,
+    limbs: NDArray[np.float64],
+    reliable: NDArray[np.bool_],
+) -> dict[str, float]:
+    """The main person from every starting pose: the likeliest track by the prior, and the best pose of each frame."""
+    assert isinstance(many.hypotheses, FastHypotheses) and many.judge is not None
+    errors, energies = [], []
+    for which in range(many.hypotheses.count):
+        (track,) = many.hypotheses.lifter(which).lift([person], camera)
+        errors.append(view_errors(track, reference.frames, limbs)[0][reliable] * 1000)
+        energies.append(many.judge.energy(track.raw_joints_m[np.isfinite(track.raw_joints_m).all(axis=(1, 2))]).mean())
+    return {
+        "our_choice_pa_mpjpe_mm": _median(errors[int(np.argmin(energies))]),
+        "oracle_pa_mpjpe_mm": _median(np.min(errors, axis=0)),
+    }
+
+
 def _median(values: Any) -> float:
     """Of the frames in which the person was found; NaN if there is none."""
     finite = values[np.isfinite(values)]
@@ -167,8 +200,9 @@ def _median(values: Any) -> float:
 
 def _average(groups: list[dict[str, Any]]) -> dict[str, float]:
     """Over cameras; a view without the person leaves the average undefined."""
-    names = ("pa_mpjpe_mm", "unsmoothed_pa_mpjpe_mm", "mpjpe_mm", "found")
-    return {name: float(np.mean([group[name] for group in groups])) for name in names}
+    names = ("pa_mpjpe_mm", "unsmoothed_pa_mpjpe_mm", "mpjpe_mm", "found", *_OF_MANY)
+    shared = [name for name in names if any(name in group for group in groups)]
+    return {name: float(np.mean([group.get(name, np.nan) for group in groups])) for name in shared}
 
 
 def _protocol(videos: Sequence[Path], reference: Reference, lifter: Lifter, reliable: int) -> dict[str, Any]:
@@ -190,13 +224,18 @@ def _protocol(videos: Sequence[Path], reference: Reference, lifter: Lifter, reli
 def multiview_table(report: Report) -> str:
     """The report for people."""
     rows = []
+    protocol = report.protocol
+    starts = protocol.get("from_starting_poses", {}).get("hypotheses")
+    measures = {"pa_mpjpe_mm": "PA-MPJPE mm", "unsmoothed_pa_mpjpe_mm": "before smoothing", "mpjpe_mm": "MPJPE mm"}
+    if starts is not None:
+        measures |= {name: f"PA, S = {starts}, {choice}" for name, choice in _OF_MANY.items()}
     for kind, average in report.metrics["cameras"].items():
         groups = [group for group in report.per_group if group["camera"] == kind]
         for group in groups:
             count = f"{group['frames_found']} / {group['frames']}"
-            rows.append([f"{kind} K", group["video"], str(group["people"]), count, *_numbers(group)])
-        rows.append([f"{kind} K", "average", "", f"{average['found'] * 100:.0f} %", *_numbers(average)])
-    protocol, machine = report.protocol, report.time
+            rows.append([f"{kind} K", group["video"], str(group["people"]), count, *_numbers(group, measures)])
+        rows.append([f"{kind} K", "average", "", f"{average['found'] * 100:.0f} %", *_numbers(average, measures)])
+    machine = report.time
     sources = dict.fromkeys(group["source"] for group in report.per_group)
     notes = [
         f"medians over frames, 12 limb joints; frames judged: {protocol['frames']}",
@@ -205,12 +244,10 @@ def multiview_table(report: Report) -> str:
         f"{report.provenance['prior']['name']}, detector {report.provenance['detector']['name']}; "
         f"{machine['seconds']:.0f} s on {machine['cpu']}, {machine['threads']} threads, load {machine['load_average']}",
     ]
-    columns = ["camera", "video", "people", "found", "PA-MPJPE mm", "before smoothing", "MPJPE mm"]
+    columns = ["camera", "video", "people", "found", *measures.values()]
     return table_text(f"Real videos against triangulation: {protocol['data']}", columns, rows, notes)
 
 
-def _numbers(record: Mapping[str, Any]) -> list[str]:
-    return [
-        "not found" if np.isnan(record[name]) else f"{record[name]:.1f}"
-        for name in ("pa_mpjpe_mm", "unsmoothed_pa_mpjpe_mm", "mpjpe_mm")
-    ]
+def _numbers(record: Mapping[str, Any], measures: Iterable[str]) -> list[str]:
+    found = [record.get(name, np.nan) for name in measures]
+    return ["not found" if np.isnan(value) else f"{value:.1f}" for value in found]

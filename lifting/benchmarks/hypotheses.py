@@ -137,9 +137,13 @@ class FastHypotheses:
 
     def lift(self, which: int, rays: Array, confidence: Array) -> Array:
         """See ``Hypotheses``."""
+        return self.lifter(which).lift_rows(rays, confidence, None)
+
+    def lifter(self, which: int) -> Lifter:
+        """What lifts hypothesis ``which``, also of tracks."""
         if which != self._which:
             self._which, self._lifter = which, self._lifter_of(which)
-        return self._lifter.lift_rows(rays, confidence, None)
+        return self._lifter
 
     def describe(self) -> dict[str, Any]:
         """See ``Hypotheses``."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from lifting.benchmarks.datasets.contract import Dataset, Keypoints
+    from pipeline.evaluation_method import Method
     from pipeline.reports import Report
 
 __all__ = ["command"]
@@ -46,6 +47,12 @@ class _Evaluations(click.Group):
         return _dataset_command(DATASETS[cmd_name]) if cmd_name in DATASETS else None
 
 
+_starting_poses = click.option(
+    "--starting-poses", type=click.IntRange(min=2), metavar="S",
+    help="Also lift from each of 10 or 50 starting poses, and show our choice among them and the oracle.",
+)  # fmt: skip
+
+
 @click.group("evaluate", cls=_Evaluations, help="Measure the accuracy on data with known answers.")
 def command() -> None:
     """Subcommands."""
@@ -59,10 +66,11 @@ def command() -> None:
     "--noise-px", type=click.FloatRange(min=0, min_open=True), default=5.0, show_default=True, help="2D noise."
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of cameras and noise.")
+@_starting_poses
 @_common
 def mocap(
-    data: Path, count: int, sequences: int, noise_px: float, seed: int, json_file: Path | None,
-    quiet: bool, **given: Any,
+    data: Path, count: int, sequences: int, noise_px: float, seed: int, starting_poses: int | None,
+    json_file: Path | None, quiet: bool, **given: Any,
 ) -> None:  # fmt: skip
     """Motion capture before synthetic cameras: single frames and sequences, exact and noisy 2D."""
     from pipeline.evaluation import load_measured
@@ -74,8 +82,9 @@ def mocap(
     _check(json_file)
     lifter, prior = load_measured(given)
     report = evaluate_mocap(
-        test, lifter, prior, reporter, count=count, sequences=sequences, noise_px=noise_px, seed=seed
-    )
+        test, lifter, prior, reporter, count=count, sequences=sequences, noise_px=noise_px, seed=seed,
+        many=_many(starting_poses, given),
+    )  # fmt: skip
     reporter.say(mocap_table(report))
     _write(json_file, report)
 
@@ -91,15 +100,12 @@ def mocap(
 @click.option(
     "--detector", "detector_name", default="auto", metavar="NAME", help="2D detector: auto (default) or movenet."
 )
+@_starting_poses
 @_common
 def multiview(
-    data: Path,
-    camera: str,
-    detector_name: str,
-    json_file: Path | None,
-    quiet: bool,
+    data: Path, camera: str, detector_name: str, starting_poses: int | None, json_file: Path | None, quiet: bool,
     **given: Any,
-) -> None:
+) -> None:  # fmt: skip
     """Real videos of one person from calibrated cameras, each lifted from file to joints."""
     from pipeline.detection import load_detector
     from pipeline.evaluation import load_measured
@@ -112,7 +118,10 @@ def multiview(
     lifter, prior = load_measured(given)
     cameras = CAMERAS if camera == "both" else (camera,)
     detector = load_detector(detector_name)
-    report = evaluate_multiview(reference, videos, detector, lifter, prior, reporter, cameras=cameras)
+    if starting_poses is not None and lifter.settings.preset != "fast":
+        raise click.UsageError("--starting-poses goes with --preset fast here: tracks are lifted, not single frames")
+    many = _many(starting_poses, given)
+    report = evaluate_multiview(reference, videos, detector, lifter, prior, reporter, cameras=cameras, many=many)
     reporter.say(multiview_table(report))
     _write(json_file, report)
 
@@ -193,6 +202,19 @@ def _evaluate(
         measured = restricted(measured, method.joints)
         report = measure(measured, method, reporter, reflection=mirroring, seed=seed, json_file=json_file)
     reporter.say(dataset_table(report))
+
+
+def _many(starting_poses: int | None, given: Mapping[str, Any]) -> Method | None:
+    """The prior and preset of an evaluation from each of many starting poses; None if none were asked for."""
+    from lifting.protocols import Protocol
+    from pipeline.evaluation_method import load_method
+
+    if starting_poses is None:
+        return None
+    return load_method(
+        Protocol(), hypotheses=starting_poses, preset=given["preset"], steps=given["steps"],
+        prior_file=given["prior"], device=given["device"] or "auto",
+    )  # fmt: skip
 
 
 def _either(values: Iterable[object]) -> str:

@@ -121,6 +121,24 @@ class TestMocap:
         again = json.loads((tmp_path / "again.json").read_text("utf-8"))
         assert again["metrics"] == record["metrics"]
 
+    def test_single_frames_from_many_starting_poses(self, mocap_file: Path, tmp_path: Path) -> None:
+        arguments = ("evaluate", "mocap", "--data", mocap_file, "--count", 6, "--sequences", 1, "--steps", 3, "--quiet")
+        zedo(*arguments, "--starting-poses", 10, "--json", tmp_path / "many.json")
+        zedo(*arguments, "--json", tmp_path / "one.json")
+        many, one = (json.loads((tmp_path / f"{name}.json").read_text("utf-8")) for name in ("many", "one"))
+        rows = {(group["name"], group["noise_px"]): group["metrics"] for group in many["per_group"]}
+        for noise in (0.0, 5.0):
+            ours, oracle = (
+                rows[f"single frames, 10 starting poses, {choice}", noise] for choice in ("our choice", "oracle")
+            )
+            for name in ("mpjpe_mm", "pa_mpjpe_mm"):
+                assert oracle[name]["value"] < ours[name]["value"]
+        assert many["protocol"]["from_starting_poses"]["hypotheses"] == 10
+        # nothing else changes
+        assert many["metrics"] == one["metrics"] and "from_starting_poses" not in one["protocol"]
+        with pytest.raises(InputError, match="S = 1, 10, 50"):
+            zedo(*arguments, "--starting-poses", 3)
+
     def test_more_than_the_file_holds(self, mocap_file: Path) -> None:
         with pytest.raises(InputError, match="--count 8"):
             zedo("evaluate", "mocap", "--data", mocap_file, "--count", 9, "--quiet")
@@ -150,7 +168,10 @@ class TestMocap:
 
 class TestMultiview:
     def test_report(self, views: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        zedo("evaluate", "multiview", "--data", views, "--json", tmp_path / "r.json", "--steps", 12)
+        zedo(
+            "evaluate", "multiview", "--data", views, "--json", tmp_path / "r.json", "--steps", 12,
+            "--starting-poses", 10,
+        )  # fmt: skip
         table = capsys.readouterr().out
         record = json.loads((tmp_path / "r.json").read_text("utf-8"))
         assert list(record) == ["protocol", "metrics", "per_group", "time", "provenance"]
@@ -164,6 +185,8 @@ class TestMultiview:
         assert (seen["frames"], seen["frames_found"], seen["found"], seen["people"]) == (6, 6, 1.0, 1)
         assert 5 < seen["pa_mpjpe_mm"] < 120 and seen["pa_mpjpe_mm"] < seen["mpjpe_mm"]
         assert seen["source"] == "calibration" and "assumed" in groups["assumed", "cam1.mp4"]["source"]
+        assert 5 < seen["oracle_pa_mpjpe_mm"] < seen["our_choice_pa_mpjpe_mm"] < 120
+        assert "PA, S = 10, oracle" in table and f"{seen['oracle_pa_mpjpe_mm']:.1f}" in table
         # nobody is in the second video: that is said, and does not pass as a good result
         empty = groups["calibrated", "cam2.mp4"]
         assert (empty["frames_found"], empty["pa_mpjpe_mm"]) == (0, None)

@@ -155,6 +155,19 @@ def test_figures_of_priors(infants: Path, small: Path, tmp_path: Path, monkeypat
     assert json.loads(json.dumps(report))["priors"][0]["prior"]["name"] == "small.safetensors"
 
 
+def test_judging_from_the_command_line(infants: Path, small: Path, tmp_path: Path) -> None:
+    np.savez(tmp_path / "few.npz", poses=np.load(infants)["poses"][:3])
+    arguments = ("--data", "few.npz", "--prior", small, "--size", 2.0, "--json", "figures.json")
+    done = run("train", "judge", *arguments, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert str(small) in done.stdout and "pa_mpjpe_mm_5px" in done.stdout
+    report = json.loads((tmp_path / "figures.json").read_text("utf-8"))
+    assert report["protocol"]["poses"] == 3 and report["protocol"]["size"] == 2.0
+    (figures,) = report["priors"]
+    assert 0 < figures["pa_mpjpe_mm_0px"] < figures["mpjpe_mm_0px"] and figures["loss"] > 0
+    refused(run("train", "judge", "--data", "none.npz", cwd=tmp_path), "none.npz")
+
+
 @pytest.mark.parametrize("fault", ["joints", "nan", "millimetres", "one", "marks", "all held out", "no poses"])
 def test_data_that_cannot_be_used(infants: Path, tmp_path: Path, fault: str) -> None:
     poses = np.load(infants)["poses"]

@@ -184,8 +184,8 @@ def _from_many(view: SyntheticView, many: Method, rng: np.random.Generator) -> l
     errors = hypothesis_errors(predicted, poses, slice(None), range(len(H36M_17)), reflection=False)
     rows = {"oracle": oracle(errors)}
     if many.judge is not None:
-        energy = np.stack([many.judge.energy(joints) for joints in predicted])
-        rows = {"our choice": chosen(errors, energy.argmin(axis=0)), **rows}
+        cost = np.stack([many.judge.cost(joints, poses.rays(), poses.confidence) for joints in predicted])
+        rows = {"our choice": chosen(errors, cost.argmin(axis=0)), **rows}
     ms = (time.perf_counter() - began) / count * 1000
     return [
         {

@@ -179,15 +179,17 @@ def _from_many(
     limbs: NDArray[np.float64],
     reliable: NDArray[np.bool_],
 ) -> dict[str, float]:
-    """The main person from every starting pose: the likeliest track by the prior, and the best pose of each frame."""
+    """The main person from every starting pose: our choice among the tracks, and the best pose of each frame."""
     assert isinstance(many.hypotheses, FastHypotheses) and many.judge is not None
-    errors, energies = [], []
+    errors, costs = [], []
     for which in range(many.hypotheses.count):
         (track,) = many.hypotheses.lifter(which).lift([person], camera)
         errors.append(view_errors(track, reference.frames, limbs)[0][reliable] * 1000)
-        energies.append(many.judge.energy(track.raw_joints_m[np.isfinite(track.raw_joints_m).all(axis=(1, 2))]).mean())
+        rows = np.isfinite(track.raw_joints_m).all(axis=(1, 2))
+        rays = np.nan_to_num(camera.rays(track.keypoints_px[rows]))
+        costs.append(many.judge.cost(track.raw_joints_m[rows], rays, track.confidence[rows]).mean())
     return {
-        "our_choice_pa_mpjpe_mm": _median(errors[int(np.argmin(energies))]),
+        "our_choice_pa_mpjpe_mm": _median(errors[int(np.argmin(costs))]),
         "oracle_pa_mpjpe_mm": _median(np.min(errors, axis=0)),
     }
 

@@ -90,12 +90,32 @@ def test_fast_hypotheses_begin_with_starting_poses(prior: Prior, starts: Startin
         FastHypotheses(prior, starts, 3, LiftSettings(), CPU)
 
 
-def test_the_judge_finds_people_likelier_than_their_contortions(prior: Prior, starts: StartingPoses) -> None:
-    truth = people(6)
-    bent = truth.copy()
-    knee, ankle = H36M_17.index("left_knee"), H36M_17.index("left_ankle")
-    bent[:, ankle] = 2 * bent[:, knee] - bent[:, ankle]  # the shank stands up in front of the thigh
-    judge = Judge(prior, starts.size_m, 0, CPU)
-    assert (judge.energy(truth) < judge.energy(bent)).all()
-    assert np.array_equal(judge.energy(truth), Judge(prior, starts.size_m, 0, CPU).energy(truth))
-    assert np.allclose(judge.energy(truth), judge.energy(1.7 * truth + 2.0), rtol=0.02)
+class TestJudge:
+    def test_people_beside_their_contortions(self, prior: Prior, starts: StartingPoses) -> None:
+        truth = people(6)
+        bent = truth.copy()
+        knee, ankle = H36M_17.index("left_knee"), H36M_17.index("left_ankle")
+        bent[:, ankle] = 2 * bent[:, knee] - bent[:, ankle]  # the shank stands up in front of the thigh
+        judge = Judge(prior, starts.size_m, 0, CPU)
+        confidence = np.ones(truth.shape[:2])
+        good, bad = (judge.cost(x, x / x[..., 2:], confidence) for x in (truth, bent))
+        assert (good < bad).all()
+        again = Judge(prior, starts.size_m, 0, CPU)
+        assert np.array_equal(good, again.cost(truth, truth / truth[..., 2:], confidence))
+        # a larger person further away looks the same and is as likely
+        assert np.allclose(good, judge.cost(1.7 * truth, truth / truth[..., 2:], confidence), rtol=0.02)
+
+    def test_likely_poses_that_left_the_2d(self, prior: Prior, starts: StartingPoses) -> None:
+        truth = people(6)
+        rays = truth / truth[..., 2:]
+        judge = Judge(prior, starts.size_m, 0, CPU)
+        confidence = np.ones(truth.shape[:2])
+        size = np.ptp(rays, axis=1).max(axis=1)
+        aside = truth + np.array([0.05, 0, 0]) * (truth[..., 2:] * size[:, None, None])  # by 5 % of their size
+        gain = judge.cost(aside, rays, confidence) - judge.cost(aside, aside / aside[..., 2:], confidence)
+        assert np.allclose(gain, 10 * 0.05, rtol=0.01)
+        # what was not seen says nothing
+        confidence[:, 3] = 0
+        before = judge.cost(truth, rays, confidence)
+        rays[:, 3, :2] += 1.0
+        assert np.allclose(judge.cost(truth, rays, confidence), before)

@@ -160,7 +160,7 @@ def test_hypotheses_ours_and_oracle(data: dict[str, Path], tmp_path: Path, prese
         "--keypoints", "detected", json_file=tmp_path / "r.json",
     )  # fmt: skip
     ours, oracle = found["per_group"]
-    assert (ours["choice"], oracle["choice"]) == ("prior", "oracle") and found["protocol"]["hypotheses"] == 10
+    assert (ours["choice"], oracle["choice"]) == ("ours", "oracle") and found["protocol"]["hypotheses"] == 10
     assert found["protocol"]["evidence_2d"] == "detected" and found["protocol"]["preset"] == preset
     for measure_name in ("mpjpe_mm", "pa_mpjpe_mm", "n_mpjpe_mm"):
         assert oracle["metrics"][measure_name]["value"] < ours["metrics"][measure_name]["value"]

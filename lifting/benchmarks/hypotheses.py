@@ -161,7 +161,7 @@ _MISFIT = 10.0
 
 
 class Judge:
-    """What we choose hypotheses by, without truth: how unlikely the prior finds poses, and how far they are from the 2D.
+    """What we choose hypotheses by, without truth: how unlikely poses are to the prior, and how far from the 2D.
 
     Args:
         prior: of 17 joints.

@@ -107,6 +107,9 @@ def load_dataset(
         poses = dataset.load(folder, keypoints, every)
     except DataError as error:
         raise InputError(str(error)) from error
+    # Files of others: what no loader has thought of is no reason for a traceback either.
+    except (OSError, ValueError, TypeError, LookupError, OverflowError, MemoryError) as error:
+        raise InputError(f"{folder} cannot be read as {dataset.title}: {type(error).__name__}, {error}") from error
     return Measured(dataset, benchmark, every, poses, dataset.judged[count], folder.resolve().name)
 
 

@@ -182,6 +182,7 @@ def scaled(factor: float) -> Callable[[Frames], Any]:
         (with_fields(joint_3d_image=[["a", "b"]] * 17), "frame 3: joint_3d_image must be numbers"),
         (with_fields(action=17), "frame 3: action must be 2 to 16, not 17"),
         (with_fields(action="Eating"), "frame 3: action must be a whole number"),
+        (with_fields(action=np.inf), "frame 3: action must be a whole number"),
         (scaled(0.001), r"h36m_test\.pkl: joint_3d_camera is in metres, not in millimetres"),
         (scaled(0.1), r"h36m_test\.pkl: joint_3d_camera is in centimetres, not in millimetres"),
         (scaled(1e6), "which is no person in any unit"),
@@ -205,6 +206,7 @@ def test_wrong_fields_of_human36m(tmp_path: Path, change: Callable[[Frames], Any
         ({"root_cam": np.full((8, 3), np.nan)}, "root_cam holds NaN"),
         ({"keypoints3d17_relative": np.zeros((8, 17, 2))}, r"must have the shape \[N, 17, 3\]"),
         ({"keypoints3d17_relative": np.zeros((0, 17, 3))}, "holds no frame"),
+        ({"image_path": np.array("one")}, "image_path must have 8 entries"),
     ],
 )
 def test_wrong_arrays_of_3dpw(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
@@ -244,6 +246,7 @@ def test_wrong_fields_of_3dhp(tmp_path: Path, fields: dict[str, Any], words: str
     [
         ({"cam": None}, "has no array cam; it has 2D, 3D"),
         ({"frame": np.zeros(5)}, "frame has 5 frames, but seq has 8"),
+        ({"seq": np.float64(3)}, "seq holds no frame"),
         ({"3D": np.zeros((8, 48), np.float32)}, r"3D must have the shape \[N, 51\]"),
         ({"2D": np.full((8, 34), 100.0)}, "2D is in pixels, not in shares"),
         ({"2D": np.full((8, 34), np.nan)}, "2D holds NaN"),

@@ -328,6 +328,15 @@ def test_wrong_predictions(data: dict[str, Path], tmp_path: Path, arrays: dict[s
         zedo("3dpw", "--data", data["3dpw"], "--stride", 1, "--predictions", tmp_path / "p.npz")
 
 
+def test_what_no_loader_has_thought_of_is_a_sentence(data: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setitem(DATASETS, "3dpw", replace(DATASETS["3dpw"], load=fails))
+    with pytest.raises(InputError, match="cannot be read as 3DPW, test set: PermissionError"):
+        zedo("3dpw", "--data", data["3dpw"])
+
+
 def test_a_hostile_file_is_one_sentence_and_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data/h36m_test.pkl").write_bytes(b"cposix\nmkdir\n(S'made'\ntR.")

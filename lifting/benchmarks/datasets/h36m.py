@@ -72,8 +72,9 @@ def _detected(folder: Path, frames: int, stride: int) -> tuple[NDArray[np.float6
         name: resolved(named(test, name, f"{_DETECTED}, test")) for name in ("joint3d_image", "confidence")
     }
     for name, array in arrays.items():
-        if len(array) != frames:
-            raise DataError(f"{_DETECTED}: {name} has {len(array)} frames, but {_TRUTH} has {frames}")
+        found = np.shape(array)[0] if np.ndim(array) else 0
+        if found != frames:
+            raise DataError(f"{_DETECTED}: {name} has {found} frames, but {_TRUTH} has {frames}")
     pixels = finite(arrays["joint3d_image"][::stride], f"{_DETECTED}: joint3d_image", (None, 17, 2), columns=2)
     share = np.asarray(arrays["confidence"][::stride]).reshape(len(pixels), -1)
     # Bounds as published: no joint is without any say.

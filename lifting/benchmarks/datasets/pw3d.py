@@ -59,7 +59,10 @@ def _load(folder: Path, keypoints: Keypoints, stride: int) -> PoseSet:
     if not (truth[..., 2] > 0).all():
         raise DataError(f"{_FILE}: root_cam and keypoints3d17_relative put joints behind the camera")
     pixels = truth[..., :2] / truth[..., 2:] * focal[:, None] + centre[:, None]
-    sequence = folders(named(arrays, "image_path", _FILE)[::stride])
+    paths = named(arrays, "image_path", _FILE)
+    if paths.shape != (frames,):
+        raise DataError(f"{_FILE}: image_path must have {frames} entries like keypoints3d17_relative")
+    sequence = folders(paths[::stride])
     return PoseSet(
         joints=H36M_17.joints,
         keypoints_px=pixels,

@@ -60,7 +60,12 @@ def camera_numbers(frames: Sequence[Any], where: Sequence[str]) -> NDArray[np.fl
 def integer(value: Any, where: str) -> int:
     """A whole number, also in an array of one. Raises DataError if it is none."""
     values = np.ravel(value)
-    if len(values) != 1 or values.dtype.kind not in "biuf" or values[0] != np.floor(values[0]):
+    if (
+        len(values) != 1
+        or values.dtype.kind not in "biuf"
+        or not np.isfinite(values[0])
+        or values[0] != np.floor(values[0])
+    ):
         raise DataError(f"{where} must be a whole number")
     return int(values[0])
 

@@ -36,12 +36,13 @@ def _load(folder: Path, keypoints: Keypoints, stride: int) -> PoseSet:
     path = next((folder / name for name in _NAMES if (folder / name).is_file()), folder / _NAMES[0])
     file = require(path, folder_of=" or ".join(_NAMES)).name
     arrays = _arrays(path)
-    frames = len(arrays["seq"])
+    lengths = {name: array.shape[0] if array.ndim else 0 for name, array in arrays.items()}
+    frames = lengths["seq"]
     if not frames:
         raise DataError(f"{file}: seq holds no frame")
-    for name, array in arrays.items():
-        if len(array) != frames:
-            raise DataError(f"{file}: {name} has {len(array)} frames, but seq has {frames}")
+    for name, length in lengths.items():
+        if length != frames:
+            raise DataError(f"{file}: {name} has {length} frames, but seq has {frames}")
     chosen = {name: array[::stride] for name, array in arrays.items()}
     count = len(chosen["seq"])
     for name, width in (("3D", 3), ("2D", 2)):

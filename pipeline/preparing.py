@@ -16,8 +16,9 @@ import numpy as np
 from detectors.layouts import H36M_17
 from lifting.training.skeleton_maps import SkeletonMap, builtin_maps, parse_map
 from pipeline.atomic import atomic_path, check_writable
+from pipeline.clip_filter import ClipFilter
 from pipeline.errors import InputError, OutputError
-from pipeline.pose_files import CLIP_TEXTS, EXTENSIONS, Clip, PrepareSettings, read_clips
+from pipeline.pose_files import CLIP_TEXTS, EXTENSIONS, Clip, PrepareSettings, Reading, read_clips
 from pipeline.progress import Reporter
 
 __all__ = ["prepare"]
@@ -50,6 +51,7 @@ def prepare(
         raise OutputError(f"{out} is given twice; choose another name for the validation poses")
     maps = _load_maps(settings.skeleton)
     files = _find_files(inputs, taken, settings.source)
+    chosen = ClipFilter(settings.only, settings.exclude)
     clips: list[Clip] = []
     refusals: list[str] = []
     lines: list[str] = []
@@ -60,18 +62,21 @@ def prepare(
 
     with reporter.stage("prepare", len(files)) as advance:
         for number, (path, source) in enumerate(files, start=1):
-            found = read_clips(path, source, maps, settings, refuse)
-            clips += found
-            lines += [_describe(path, found)] if found else []
+            reading = read_clips(path, source, maps, settings, chosen, refuse)
+            clips += reading.clips
+            lines += [_describe(path, reading)] if reading.clips or reading.filtered else []
             advance(number)
+    chosen.check_used()
+    if not clips and not refusals:
+        raise InputError("--only and --exclude leave no clip; choose other patterns")
     if not clips:
         raise InputError(f"none of {len(files)} files could be used: {refusals[0]}")
     held_out = _split(clips, settings) if validation_out is not None else set()
     _write(outputs, clips, held_out, settings, refusals)
     for line in lines:
         reporter.say(line)
-    for path, chosen in zip(outputs, (False, True), strict=False):
-        part = [clip for number, clip in enumerate(clips) if (number in held_out) == chosen]
+    for path, second in zip(outputs, (False, True), strict=False):
+        part = [clip for number, clip in enumerate(clips) if (number in held_out) == second]
         poses, subjects = sum(len(clip.poses) for clip in part), {clip.texts["subject"] for clip in part}
         reporter.say(f"{path}: poses {poses}, clips {len(part)}, subjects {len(subjects)}")
     if refusals:
@@ -171,14 +176,20 @@ def _write(
             np.savez_compressed(path, allow_pickle=False, **arrays)
 
 
-def _describe(path: Path, clips: Sequence[Clip]) -> str:
+def _describe(path: Path, reading: Reading) -> str:
     """One line on a file that was read."""
-
+    clips = reading.clips
+    filtered = f"{reading.filtered} of {reading.recordings} clips left out by --only and --exclude"
+    if not clips:
+        return f"{path}: {filtered}"
     skeletons, units, ups = (
         "/".join(sorted(set(found))) for found in zip(*(clip.read_as for clip in clips), strict=True)
     )
     rates = "/".join(sorted({f"{clip.fps:.4g} fps" if clip.fps else "no times" for clip in clips}))
-    kept, frames = sum(len(clip.poses) for clip in clips), sum(clip.frames for clip in clips)
+    kept = sum(len(clip.poses) for clip in clips)
+    remarks = [f"{reading.broken} dropped for bones of another length than in the rest"] if reading.broken else []
+    remarks += [filtered] if reading.filtered else []
     unseen = sum(not clip.sides_seen for clip in clips)
-    doubt = f"; nothing tells left from right in {unseen} of {len(clips)} clips" if unseen else ""
-    return f"{path}: {skeletons}, units {units}, {ups} up, {rates}, {kept} of {frames} poses kept{doubt}"
+    remarks += [f"nothing tells left from right in {unseen} of {len(clips)} clips"] if unseen else []
+    said = f"{path}: {skeletons}, units {units}, {ups} up, {rates}, {kept} of {reading.frames} poses kept"
+    return "; ".join([said, *remarks])

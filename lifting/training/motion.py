@@ -82,12 +82,24 @@ def y_up(points: NDArray[np.float64], up: str) -> NDArray[np.float64]:
     return points if up == "y" else np.stack([points[..., 0], points[..., 2], -points[..., 1]], axis=-1)
 
 
-def pieces(poses: NDArray[np.float64], fps: float) -> list[NDArray[np.int64]]:
-    """Frames of a recording ``[T, 17, 3]`` (metres) cut where it jumps, without pieces that are too short."""
-    centred = poses - poses[:, :1]
-    speed = np.linalg.norm(np.diff(centred, axis=0), axis=-1).max(-1) * fps
-    parts = np.split(np.arange(len(poses)), np.flatnonzero(speed > _JUMP) + 1)
-    return parts if len(parts) == 1 else [part for part in parts if len(part) >= _SHORTEST_S * fps]
+def pieces(
+    poses: NDArray[np.float64], fps: float | None, good: NDArray[np.bool_] | None = None
+) -> list[NDArray[np.int64]]:
+    """Frames of one clip ``[T, 17, 3]`` (metres) that follow each other: cut where it jumps and where poses drop out.
+
+    Args:
+        poses: of the clip.
+        fps: frames per second; None: without times, when nothing is a jump and no piece too short.
+        good: ``[T]`` whether to keep the pose; None: all.
+    """
+    good = np.ones(len(poses), dtype=np.bool_) if good is None else good
+    ends = good[1:] != good[:-1]
+    if fps is not None:
+        centred = poses - poses[:, :1]
+        ends |= np.linalg.norm(np.diff(centred, axis=0), axis=-1).max(-1) * fps > _JUMP
+    parts = np.split(np.arange(len(poses)), np.flatnonzero(ends) + 1)
+    shortest = 0.0 if fps is None or len(parts) == 1 else _SHORTEST_S * fps
+    return [part for part in parts if good[part[0]] and len(part) >= shortest]
 
 
 def select_frames(

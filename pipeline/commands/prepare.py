@@ -47,9 +47,17 @@ class _Units(click.ParamType):
     "--fps", type=click.FloatRange(0, min_open=True), default=12.0, show_default=True, help="Poses per second to keep."
 )
 @click.option(
-    "--least-move", type=click.FloatRange(0), default=0.02, show_default=True, metavar="M",
-    help="Drop poses in which no joint moved this far (metres, against the pelvis) since the last one kept.",
+    "--least-move", type=click.FloatRange(0), metavar="M",
+    help="Drop poses in which no joint moved this far (metres, against the pelvis) since the last one kept. "
+    "Default: 0.02; 0 for what was prepared at the same --fps before.",
 )  # fmt: skip
+@click.option(
+    "--only", multiple=True, metavar="PATTERN",
+    help="Use only clips whose source/subject/name matches, such as 'HDM05/*' or '*dance*' (may be repeated).",
+)  # fmt: skip
+@click.option(
+    "--exclude", multiple=True, metavar="PATTERN", help="Leave out clips whose source/subject/name matches, likewise."
+)
 @click.option("--source", metavar="NAME", help="What these recordings are called. Default: the folder given.")
 @click.option(
     "--validation", type=click.FloatRange(0, 1, min_open=True, max_open=True), metavar="SHARE",

@@ -423,6 +423,9 @@ def test_from_the_command_line(tmp_path: Path) -> None:
     assert "lab/anna/0.bvh: human, units cm, y up, 30 fps" in done.stdout
     assert "t.npz: poses" in done.stdout and "subjects 3" in done.stdout
     assert leftovers(tmp_path) == ["lab", "t.npz", "v.npz"]
+    done = run("prepare", "t.npz", "--exclude", "*/0", "--exclude", "*/1", "--out", "few.npz", cwd=tmp_path)
+    assert done.returncode == 0 and "6 of 9 clips left out" in done.stdout and "clips 3, subjects 3" in done.stdout
+    (tmp_path / "few.npz").unlink()
     (data / "bad.bvh").write_text(exchanged(human()))
     done = run("prepare", "lab", "--out", "u.npz", "--quiet", cwd=tmp_path)
     refused(done, "1 files or clips were left out", "u.npz")

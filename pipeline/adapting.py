@@ -15,6 +15,7 @@ from pipeline.archive import load_arrays
 from pipeline.atomic import atomic_path
 from pipeline.errors import InputError
 from pipeline.progress import Reporter
+from pipeline.training import noise_judge
 from pipeline.training_run import Job, carry_out, file_record
 
 if TYPE_CHECKING:
@@ -50,8 +51,10 @@ def adapt(
     import torch
 
     from lifting.control import ControlNetwork
+    from lifting.prior import save_prior
     from lifting.training.adapt import seen, views
-    from lifting.training.trainer import TrainState
+    from lifting.training.engine import RunState
+    from lifting.training.trainer import denoising
 
     poses, held_out = load_small_poses(data, settings.joints)
     files = {"data": data}
@@ -60,18 +63,20 @@ def adapt(
         files["validation"] = validation
     network = _prepared(prior, settings.joints)
 
-    def begin(device: torch.device) -> TrainState:
+    def begin(device: torch.device) -> RunState:
         if kind == "control":
-            return TrainState.of(ControlNetwork.around(network, settings.seed), settings, device)
-        return TrainState.of(deepcopy(network).requires_grad_(True), settings, device)
+            return RunState.of(ControlNetwork.around(network, settings.seed), settings, device)
+        return RunState.of(deepcopy(network).requires_grad_(True), settings, device)
 
     generator = torch.Generator().manual_seed(1)
     judged = torch.from_numpy(held_out).repeat(-(-1024 // len(held_out)), 1, 1)
     job = Job(
         settings=settings,
         begin=begin,
-        draw=views(torch.from_numpy(poses), settings),
-        judged=seen(judged, replace(settings, size=0.0), generator),
+        objective=denoising(views(torch.from_numpy(poses), settings), settings),
+        judge=noise_judge(seen(judged, replace(settings, size=0.0), generator)),
+        write=save_prior,
+        product="prior.safetensors",
         poses=len(poses),
         files=files,
         report_every=max(1, settings.steps // _VALIDATIONS),

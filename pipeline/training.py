@@ -15,10 +15,22 @@ from pipeline.progress import Reporter
 from pipeline.training_run import Job, carry_out
 
 if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
     from lifting.prior import Prior
+    from lifting.training.start_trainer import StartSettings
     from lifting.training.trainer import TrainSettings
 
-__all__ = ["load_poses", "read_settings", "read_train_settings", "train_prior"]
+__all__ = [
+    "load_poses",
+    "noise_judge",
+    "read_settings",
+    "read_start_settings",
+    "read_train_settings",
+    "train_prior",
+    "train_start",
+]
 
 T = TypeVar("T")
 
@@ -56,6 +68,25 @@ def read_train_settings(config: Path | None, given: Mapping[str, Any]) -> TrainS
 
     def made(augmentation: Mapping[str, Any] | None = None, **values: Any) -> TrainSettings:
         return TrainSettings(**values, augmentation=Augmentation(**(augmentation or {})))
+
+    return read_settings(made, config, given)
+
+
+def read_start_settings(config: Path | None, given: Mapping[str, Any]) -> StartSettings:
+    """``read_train_settings`` for the learnt start: names of ``StartSettings``, ``[augmentation]``, ``[views]``."""
+    from lifting.training.augment import Augmentation
+    from lifting.training.start_trainer import StartSettings
+    from lifting.training.views import Views
+
+    def made(
+        augmentation: Mapping[str, Any] | None = None, views: Mapping[str, Any] | None = None, **values: Any
+    ) -> StartSettings:
+        parts: dict[str, Any] = {}
+        if augmentation is not None:
+            parts["augmentation"] = Augmentation(**augmentation)
+        if views is not None:
+            parts["views"] = Views(**views)
+        return StartSettings(**values, **parts)
 
     return read_settings(made, config, given)
 
@@ -105,9 +136,10 @@ def train_prior(
     """
     import torch
 
+    from lifting.prior import save_prior
     from lifting.training.augment import Augmentation, draw_poses
     from lifting.training.skeleton import take_apart
-    from lifting.training.trainer import TrainState, drawn_from
+    from lifting.training.trainer import TrainState, denoising, drawn_from
 
     poses, held_out = load_poses(data), load_poses(validation)
     plain = Augmentation(exchange_limb=0, size=0, bones=0, width=0, definition=0, any_orientation=0)
@@ -118,10 +150,85 @@ def train_prior(
     job = Job(
         settings=settings,
         begin=lambda device: TrainState.new(settings, device, weights),
-        draw=drawn_from(poses, settings),
-        judged=judged,
+        objective=denoising(drawn_from(poses, settings), settings),
+        judge=noise_judge(judged),
+        write=save_prior,
+        product="prior.safetensors",
         poses=len(poses),
         files={"data": data, "validation": validation},
         report_every=_REPORT_EVERY,
     )
     return carry_out(job, folder, device_name, reporter, stop_after_s)
+
+
+def noise_judge(poses: Tensor) -> Callable[[nn.Module, torch.device], dict[str, float]]:
+    """Validation of a score network: its loss per noise level on ``[N, J, 3]`` poses, as figures named ``t0.1``."""
+    from lifting.training.trainer import validation_losses
+
+    def judge(network: nn.Module, device: torch.device) -> dict[str, float]:
+        return {f"t{time:g}": loss for time, loss in validation_losses(network, poses.to(device)).items()}
+
+    return judge
+
+
+def train_start(
+    data: Path,
+    validation: Path,
+    folder: Path,
+    settings: StartSettings,
+    device_name: str,
+    reporter: Reporter,
+    stop_after_s: float | None = None,
+) -> Path | None:
+    """Train the learnt start until the last step or the time is up; see ``carry_out`` for what it leaves.
+
+    Returns:
+        The network if the run is complete, else None.
+    Raises:
+        InputError: the data or the checkpoint cannot be used.
+    """
+    from lifting.prior import save_start_network
+    from lifting.training.start_trainer import held_out_views, looking, new_start, start_errors
+
+    poses, clip, fps = load_motion(data)
+    held_out = load_motion(validation)
+    judged = {name: held_out_views(*held_out, alone) for name, alone in (("", False), ("_alone", True))}
+
+    def judge(network: Any, device: torch.device) -> dict[str, float]:
+        figures: dict[str, float] = {}
+        for name, views in judged.items():
+            errors = start_errors(network, *(value.to(device) for value in views))
+            figures |= {f"{figure}{name}_mm": 1000 * error for figure, error in errors.items()}
+        return figures
+
+    job = Job(
+        settings=settings,
+        begin=lambda device: new_start(settings, device),
+        objective=looking(poses, clip, fps, settings),
+        judge=judge,
+        write=save_start_network,
+        product="start.safetensors",
+        poses=len(poses),
+        files={"data": data, "validation": validation},
+        report_every=2 * _REPORT_EVERY,
+        figures="mean distance of joints, mm",
+    )
+    return carry_out(job, folder, device_name, reporter, stop_after_s)
+
+
+def load_motion(path: Path) -> tuple[NDArray[np.float32], NDArray[np.int64], float]:
+    """``load_poses``, with the clip of each pose ``[N]`` and the poses per second.
+
+    Raises InputError if the file does not say which poses follow each other.
+    """
+    poses = load_poses(path)
+    arrays = load_arrays(path)
+    if "clip_index" not in arrays or "fps" not in arrays or arrays["clip_index"].shape != (len(poses),):
+        raise InputError(
+            f"{path} does not say which poses follow each other (clip_index [N] and fps); write it with "
+            "`zedo-video prepare`"
+        )
+    fps = float(arrays["fps"])
+    if not 3 <= fps <= 1000:
+        raise InputError(f"fps in {path} is {fps:g}; a motion needs at least 3 poses per second")
+    return poses, arrays["clip_index"].astype(np.int64), fps

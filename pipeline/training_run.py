@@ -1,4 +1,4 @@
-"""One training run on disk: it resumes from its checkpoint, keeps a log, draws it, and leaves a prior."""
+"""One training run on disk: it resumes from its checkpoint, keeps a log, draws it, and leaves a network."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,9 +20,9 @@ from pipeline.progress import Reporter
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor
+    from torch import nn
 
-    from lifting.training.trainer import FitSettings, TrainState
+    from lifting.training.engine import Objective, Pacing, RunState
 
 __all__ = ["Job", "carry_out", "draw_curve", "file_record"]
 
@@ -36,21 +36,27 @@ class Job:
     Attributes:
         settings: of the optimisation.
         begin: device -> the state before the first step.
-        draw: number of poses and source of randomness -> a batch ``[B, J, 3]``, metres, root-centred, camera axes.
-        judged: ``[N, J, 3]`` poses of the validation, likewise.
+        objective: what it makes small.
+        judge: network, device -> figures of the validation, by name; their mean decides which is best.
+        write: path, network and record -> the finished file.
+        product: name of that file.
         poses: number of training poses, for the record.
         files: role -> file: "data" and what else the run learns from and is judged by.
         report_every: steps between validations.
-        best: keep the prior of the best validation, the start included; otherwise the last one.
+        figures: what the figures of the validation are, for the axis of the picture.
+        best: keep the network of the best validation, the start included; otherwise the last one.
     """
 
-    settings: FitSettings
-    begin: Callable[[torch.device], TrainState]
-    draw: Callable[[int, torch.Generator], Tensor]
-    judged: Tensor
+    settings: Pacing
+    begin: Callable[[torch.device], RunState]
+    objective: Objective
+    judge: Callable[[nn.Module, torch.device], dict[str, float]]
+    write: Callable[[Path, Any, dict[str, Any]], None]
+    product: str
     poses: int
     files: dict[str, Path]
     report_every: int
+    figures: str = "mean squared error of the noise"
     best: bool = False
 
 
@@ -65,29 +71,29 @@ def carry_out(
 ) -> Path | None:
     """Train until the last step, or until the time is up; the same call goes on from the checkpoint.
 
-    ``folder`` gets ``checkpoint.pt``, ``log.csv``, ``curve.png`` and, at every validation, ``prior.safetensors`` with
-    the averaged weights so far. Of several processes the first one alone writes.
+    ``folder`` gets ``checkpoint.pt``, ``log.csv``, ``curve.png`` and, at every validation, the product with the
+    averaged weights so far. Of several processes the first one alone writes.
 
     Returns:
-        The prior if the run is complete, else None.
+        The product if the run is complete, else None.
     Raises:
         InputError: the checkpoint or the device cannot be used.
     """
-    from lifting.prior import save_prior
+    from lifting.training.engine import describe, fit
     from lifting.training.processes import working_together
-    from lifting.training.trainer import describe, fit, validation_losses
 
     settings = job.settings
-    checkpoint, log, prior = folder / "checkpoint.pt", folder / "log.csv", folder / "prior.safetensors"
+    checkpoint, log, product = folder / "checkpoint.pt", folder / "log.csv", folder / job.product
     data = {role: file_record(path) for role, path in job.files.items()}
     with ExitStack() as stack:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             team, device = stack.enter_context(working_together(device_name))
-            if settings.batch // settings.poses_per_time % team.size:
+            if settings.batch // settings.together % team.size:
+                groups = f" in groups of {settings.together}" if settings.together > 1 else ""
                 raise ValueError(
-                    f"a batch of {settings.batch} in groups of {settings.poses_per_time} cannot be divided among "
-                    f"{team.size} processes; change --batch or their number"
+                    f"a batch of {settings.batch}{groups} cannot be divided among {team.size} processes; "
+                    "change --batch or their number"
                 )
             state = job.begin(device)
             if checkpoint.exists():
@@ -99,17 +105,15 @@ def carry_out(
             raise InputError(
                 f"the training cannot begin in {folder}: {reason}; choose another folder or --start"
             ) from error
-        judged = job.judged.to(device)
 
         def judge(loss: float) -> None:
-            losses = validation_losses(state.averaged, judged)
             before = _best(log)
-            _append(log, {"step": state.step, "train": loss, **{f"t{t:g}": value for t, value in losses.items()}})
+            _append(log, {"step": state.step, "train": loss, **job.judge(state.averaged, device)})
             if job.best and _best(log) >= before:
                 return
             record = describe(settings, job.poses, state.step, data)
-            with atomic_path(prior) as partial:
-                save_prior(partial, state.averaged, record)
+            with atomic_path(product) as partial:
+                job.write(partial, state.averaged, record)
 
         if team.leads:
             _forget_after(log, state.step)
@@ -118,7 +122,7 @@ def carry_out(
         began = saved = time.monotonic()
         recent: list[float] = []
         with reporter.stage("train", settings.steps) as advance:
-            for step in fit(state, job.draw, settings, device, lambda _, loss: recent.append(loss), team):
+            for step in fit(state, job.objective, settings, device, lambda _, loss: recent.append(loss), team):
                 advance(step)
                 now = time.monotonic()
                 stop = stop_after_s is not None and team.agreed(now - began > stop_after_s, device)
@@ -131,12 +135,12 @@ def carry_out(
                 if stop:
                     break
         if team.leads:
-            draw_curve(log, folder / "curve.png")
-        return prior if state.step >= settings.steps else None
+            draw_curve(log, folder / "curve.png", job.figures)
+        return product if state.step >= settings.steps else None
 
 
-def draw_curve(log: Path, picture: Path) -> None:
-    """Losses over steps, training and one line per noise level."""
+def draw_curve(log: Path, picture: Path, figures: str) -> None:
+    """Losses over steps, of the training and one line for each figure of the validation."""
     if not log.exists():
         return
     from matplotlib.figure import Figure
@@ -145,9 +149,12 @@ def draw_curve(log: Path, picture: Path) -> None:
         rows = list(csv.DictReader(stream))
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.add_subplot()
-    for name in rows[0].keys() - {"step"} if rows else ():
-        axes.plot([int(row["step"]) for row in rows], [float(row[name]) for row in rows], label=name)
-    axes.set(xlabel="step", ylabel="mean squared error of the noise", yscale="log")
+    curves = {name: [float(row[name]) for row in rows] for name in (rows[0] if rows else ()) if name != "step"}
+    for name, values in curves.items():
+        axes.plot([int(row["step"]) for row in rows], values, label=name)
+    # A likelihood may be negative.
+    positive = all(value > 0 for values in curves.values() for value in values)
+    axes.set(xlabel="step", ylabel=figures, yscale="log" if positive else "linear")
     axes.legend()
     with atomic_path(picture) as partial:
         figure.savefig(partial, dpi=120)
@@ -160,7 +167,7 @@ def _best(log: Path) -> float:
     with log.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
     return min(
-        (float(np.mean([float(row[name]) for name in row if name.startswith("t0")])) for row in rows),
+        (float(np.mean([float(row[name]) for name in row if name not in ("step", "train")])) for row in rows),
         default=float("inf"),
     )
 

@@ -1,50 +1,46 @@
-"""Training of the learnt start: poses before random cameras, 2D in, 3D out. Resumes exactly where it was killed."""
+"""Training of the learnt start: people in motion before random cameras, 2D in, 3D out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from lifting.start_network import OFFSETS_S, StartGuess, StartNetwork, view_features
 from lifting.training.augment import Augmentation, Windows, draw_windows
+from lifting.training.engine import Objective, Pacing, RunState
+from lifting.training.processes import Team
 from lifting.training.skeleton import take_apart
-from lifting.training.trainer import rate, sampling_weights
+from lifting.training.trainer import sampling_weights
 from lifting.training.views import Views, draw_views
 
-__all__ = ["StartSettings", "StartState", "pose_offsets", "start_errors", "start_loss", "train_start"]
+__all__ = [
+    "StartSettings",
+    "held_out_views",
+    "looking",
+    "new_start",
+    "pose_offsets",
+    "start_errors",
+    "start_loss",
+]
 
 
 @dataclass(frozen=True)
-class StartSettings:
-    """Settings of a training run; a checkpoint resumes only with the same ones (but for ``steps``).
+class StartSettings(Pacing):
+    """Settings of a training run.
 
     Attributes:
-        steps: optimiser steps in all.
-        batch: poses per step.
-        learning_rate, weight_decay: of AdamW; the rate warms up and falls as a cosine.
-        warm_up: steps of the linear warm-up.
-        ema: decay of the averaged weights.
-        clip: bound on the norm of the gradient.
         tilted: weight of poses whose trunk is far from upright, which are rare in the data.
         modes_weight, scale_weight, choice_weight: shares in the loss of the other explanations, the error, the choice.
         hidden, blocks, modes: size of the network.
-        seed: of everything random.
         augmentation, views: see there.
     """
 
-    steps: int = 24_000
+    steps: int = 20_000
     batch: int = 1024
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.01
-    warm_up: int = 500
-    ema: float = 0.999
-    clip: float = 1.0
     tilted: float = 3.0
     modes_weight: float = 0.2
     scale_weight: float = 0.02
@@ -52,64 +48,16 @@ class StartSettings:
     hidden: int = 1024
     blocks: int = 2
     modes: int = 4
-    seed: int = 0
     augmentation: Augmentation = field(default_factory=lambda: Augmentation(pitch=0.6, roll=0.15))
     views: Views = field(default_factory=Views)
 
 
-@dataclass
-class StartState:
-    """What a checkpoint holds. Randomness is a function of seed and step, so no random state needs to be kept."""
-
-    network: StartNetwork
-    averaged: StartNetwork
-    optimiser: torch.optim.Optimizer
-    step: int = 0
-
-    @classmethod
-    def new(cls, settings: StartSettings, device: torch.device) -> StartState:
-        """Random weights."""
-
-        def build() -> StartNetwork:
-            return StartNetwork(hidden=settings.hidden, blocks=settings.blocks, modes=settings.modes)
-
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(settings.seed)
-            network = build().to(device)
-        averaged = build().to(device).requires_grad_(False)
-        averaged.load_state_dict(network.state_dict())
-        optimiser = torch.optim.AdamW(
-            network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
-        )
-        return cls(network, averaged, optimiser)
-
-    def save(self, path: Path, settings: StartSettings) -> None:
-        """Write a checkpoint; the old one stays until the new one is complete."""
-        record = {
-            "model_state_dict": self.network.state_dict(),
-            "averaged": self.averaged.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "step": self.step,
-            "settings": asdict(settings),
-        }
-        partial = path.with_name(path.name + ".part")
-        torch.save(record, partial)
-        partial.replace(path)
-
-    @classmethod
-    def load(cls, path: Path, settings: StartSettings, device: torch.device) -> StartState:
-        """Read a checkpoint of the same settings; ``steps`` may be another. Raises ValueError if others differ."""
-        record = torch.load(path, map_location=device, weights_only=True)
-        wanted = {**asdict(settings), "steps": record["settings"].get("steps")}
-        if record["settings"] != wanted:
-            changed = [name for name, value in wanted.items() if record["settings"].get(name) != value]
-            raise ValueError(f"{path} was trained with another {', '.join(changed)}; use the same or another folder")
-        state = cls.new(settings, device)
-        state.network.load_state_dict(record["model_state_dict"])
-        state.averaged.load_state_dict(record["averaged"])
-        state.optimiser.load_state_dict(record["optimiser"])
-        state.step = record["step"]
-        return state
+def new_start(settings: StartSettings, device: torch.device) -> RunState:
+    """The beginning of a run, from random weights."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        network = StartNetwork(hidden=settings.hidden, blocks=settings.blocks, modes=settings.modes)
+    return RunState.of(network, settings, device)
 
 
 def start_loss(guess: StartGuess, poses: Tensor, settings: StartSettings) -> Tensor:
@@ -153,51 +101,42 @@ def start_errors(network: StartNetwork, motion: Tensor, rays: Tensor, confidence
     }
 
 
-def train_start(
-    state: StartState,
-    poses: NDArray[np.floating],
-    clip: NDArray[np.integer],
-    fps: float,
-    settings: StartSettings,
-    device: torch.device,
-    on_step: Callable[[int, float], None],
-) -> Iterator[int]:
-    """Run from the state's step to the last one, yielding the number of steps done after each.
+def looking(poses: NDArray[np.floating], clip: NDArray[np.integer], fps: float, settings: StartSettings) -> Objective:
+    """What the training makes small: errors of guesses from random views of people in motion.
 
     Args:
-        state: changed in place.
         poses: ``[N, 17, 3]`` metres, y up, in the order of time.
         clip: ``[N]`` which recording each belongs to.
         fps: of the recordings.
         settings: see there.
-        device: where to train.
-        on_step: called with the step and its loss.
     """
     world = torch.from_numpy(np.asarray(poses, np.float32))
     parts = take_apart(world)
     windows = Windows.around(world[:, 0], torch.from_numpy(np.asarray(clip)), pose_offsets(fps))
     weights = sampling_weights(poses, settings.tilted)
-    while state.step < settings.steps:
-        generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + state.step)
+
+    def objective(model: nn.Module, generator: torch.Generator, device: torch.device, team: Team) -> Tensor:
         motion, present = draw_windows(parts, windows, weights, settings.batch, settings.augmentation, generator)
         rays, confidence = draw_views(motion, present, settings.views, generator)
-        features, rotation = view_features(rays.to(device), confidence.to(device), rays.shape[1])
-        truth = torch.einsum("bij,bnj->bni", rotation, motion[:, motion.shape[1] // 2].to(device))
-        for group in state.optimiser.param_groups:
-            group["lr"] = settings.learning_rate * rate(state.step, settings)
+        mine = team.part(torch.arange(settings.batch))
+        motion, rays, confidence = (value[mine].to(device) for value in (motion, rays, confidence))
+        features, rotation = view_features(rays, confidence, rays.shape[1])
+        truth = torch.einsum("bij,bnj->bni", rotation, motion[:, motion.shape[1] // 2])
         with torch.autocast(device.type, torch.bfloat16):
-            guess = state.network(features)
-        guess = StartGuess(*(value.float() for value in vars(guess).values()))
-        loss = start_loss(guess, truth, settings)
-        state.optimiser.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(state.network.parameters(), settings.clip)
-        state.optimiser.step()
-        state.step += 1
-        decay = min(settings.ema, (1 + state.step) / (10 + state.step))
-        with torch.no_grad():
-            averaged: list[Tensor] = list(state.averaged.parameters())
-            latest: list[Tensor] = list(state.network.parameters())
-            torch._foreach_lerp_(averaged, latest, 1 - decay)
-        on_step(state.step, float(loss.detach()))
-        yield state.step
+            guess = model(features)
+        return start_loss(StartGuess(*(value.float() for value in vars(guess).values())), truth, settings)
+
+    return objective
+
+
+def held_out_views(
+    poses: NDArray[np.floating], clip: NDArray[np.integer], fps: float, alone: bool, count: int = 2048
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Motion, rays, confidences to validate on: bodies as they are, little noise, nothing hidden, always the same."""
+    world = torch.from_numpy(np.asarray(poses, np.float32))
+    windows = Windows.around(world[:, 0], torch.from_numpy(np.asarray(clip)), pose_offsets(fps))
+    plain = Augmentation(exchange_limb=0, size=0, bones=0, width=0, definition=0, any_orientation=0)
+    generator = torch.Generator().manual_seed(1)
+    motion, present = draw_windows(take_apart(world), windows, torch.ones(len(world)), count, plain, generator)
+    views = Views(hidden=0, doubtful=0, noise_m=0.02, alone=float(alone))
+    return motion, *draw_views(motion, present, views, generator)

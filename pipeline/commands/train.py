@@ -56,6 +56,38 @@ def prior(
     _say(reporter, finished, folder)
 
 
+@command.command("start")
+@click.option("--data", required=True, type=click.Path(path_type=Path), help="Training poses in motion (.npz).")
+@click.option("--validation", required=True, type=click.Path(path_type=Path), help="Poses of other people (.npz).")
+@click.option("--out", "folder", required=True, type=click.Path(path_type=Path), help="Folder; a run in it resumes.")
+@click.option("--config", type=click.Path(path_type=Path), help="Settings of the training (.toml).")
+@click.option("--steps", type=int, help="Optimiser steps in all (20000).")
+@click.option("--batch", type=int, help="Frames per step (1024).")
+@click.option("--learning-rate", type=float, help="Of AdamW, at its highest (0.001).")
+@click.option("--seed", type=int, help="Of everything random (0).")
+@click.option("--minutes", type=float, help="Stop after this time; the same command goes on.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True)
+@click.option("--quiet", "-q", is_flag=True)
+def start(
+    data: Path,
+    validation: Path,
+    folder: Path,
+    config: Path | None,
+    minutes: float | None,
+    device: str,
+    quiet: bool,
+    **given: Any,
+) -> None:
+    """Train the learnt start of the fast preset: from the keypoints of a frame and its neighbours to a pose."""
+    from pipeline.training import read_start_settings, train_start
+
+    reporter = _reporter(quiet)
+    settings = read_start_settings(config, given)
+    limit = None if minutes is None else minutes * 60
+    finished = train_start(data, validation, folder, settings, device, reporter, limit)
+    _say(reporter, finished, folder)
+
+
 def _adapting(function: Callable[..., None]) -> Callable[..., None]:
     """The options of ``finetune`` and ``control``."""
     options = [
@@ -208,4 +240,4 @@ def _reporter(quiet: bool) -> Reporter:
 
 
 def _say(reporter: Reporter, finished: Path | None, folder: Path) -> None:
-    reporter.say(f"the prior is {finished}" if finished else f"not finished; the same command goes on from {folder}")
+    reporter.say(f"the weights are {finished}" if finished else f"not finished; the same command goes on from {folder}")

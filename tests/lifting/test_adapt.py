@@ -15,9 +15,10 @@ from lifting.infants import LIMBS_12, InfantProtocol, limbs, root_of
 from lifting.network import ScoreNetwork
 from lifting.prior import Prior
 from lifting.training.adapt import AdaptSettings, limb_network, seen, views
+from lifting.training.engine import RunState, fit
 from lifting.training.infants import infant_poses
 from lifting.training.judge import judge
-from lifting.training.trainer import TrainState, fit, validation_losses
+from lifting.training.trainer import denoising, validation_losses
 
 CPU = torch.device("cpu")
 PLAIN = AdaptSettings(mirror=0.0, size=0.0, roll=0.0)
@@ -104,9 +105,9 @@ def test_few_poses_shift_a_prior(infants: Tensor, kind: str, joints: int) -> Non
     torch.manual_seed(0)
     network = ScoreNetwork(joints, hidden=128, embed=32)
     held_out = seen(poses[90:], settings, torch.Generator().manual_seed(1))
-    state = TrainState.of(network if kind == "finetune" else ControlNetwork.around(network), settings, CPU)
+    state = RunState.of(network if kind == "finetune" else ControlNetwork.around(network), settings, CPU)
     before = validation_losses(state.averaged, held_out)
-    list(fit(state, views(poses[:90], settings), settings, CPU, lambda step, loss: None))
+    list(fit(state, denoising(views(poses[:90], settings), settings), settings, CPU, lambda step, loss: None))
     after = validation_losses(state.averaged, held_out)
     assert all(after[t] < before[t] for t in before if t >= 0.06) and after[0.2] < 0.85 * before[0.2]
 

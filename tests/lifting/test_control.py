@@ -15,7 +15,8 @@ from lifting.network import FoldedScoreNetwork, ScoreNetwork
 from lifting.oil import optimise
 from lifting.prior import PriorError, load_prior, save_prior
 from lifting.schedule import reference_schedule
-from lifting.training.trainer import FitSettings, TrainState, fit
+from lifting.training.engine import RunState, fit
+from lifting.training.trainer import FitSettings, denoising
 
 CPU = torch.device("cpu")
 
@@ -69,13 +70,13 @@ def test_training_leaves_the_prior_as_it_was(network: ScoreNetwork, tmp_path: Pa
     for parameter in network.parameters():  # as a prior from a file is
         parameter.copy_(parameter.half().float())
     settings = FitSettings(steps=4, batch=16, learning_rate=1e-2, warm_up=1, poses_per_time=4)
-    state = TrainState.of(ControlNetwork.around(network), settings, CPU)
+    state = RunState.of(ControlNetwork.around(network), settings, CPU)
     before = {name: value.clone() for name, value in state.network.state_dict().items()}
 
     def draw(count: int, generator: torch.Generator) -> Tensor:
         return 0.2 * torch.randn(count, 17, 3, generator=generator)
 
-    assert list(fit(state, draw, settings, CPU, lambda step, loss: None)) == [1, 2, 3, 4]
+    assert list(fit(state, denoising(draw, settings), settings, CPU, lambda step, loss: None)) == [1, 2, 3, 4]
     after = state.network.state_dict()
     for name, value in network.state_dict().items():
         assert torch.equal(after[name], value), name

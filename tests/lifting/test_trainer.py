@@ -13,11 +13,11 @@ from torch import Tensor
 
 from lifting.network import ScoreNetwork
 from lifting.training import trainer
+from lifting.training.engine import rate
 from lifting.training.trainer import (
     TrainSettings,
     TrainState,
     denoising_loss,
-    rate,
     sampling_weights,
     train,
     validation_losses,

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from assets.integrity import asset_path
-from lifting.prior import load_prior, load_starting_poses
+from lifting.prior import load_prior, load_start_network, load_starting_poses
 from lifting.training.processes import Team
 from lifting.training.trainer import TrainSettings
 from pipeline.errors import InputError
@@ -85,7 +85,7 @@ def test_two_processes_make_the_prior_that_one_makes(poses: Path, tmp_path: Path
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("the prior is") == 1, "the first process alone reports"
+    assert done.stdout.count("the weights are") == 1, "the first process alone reports"
     assert run(*arguments, "--out", "one", cwd=tmp_path).returncode == 0
 
     def losses(folder: str) -> list[list[float]]:
@@ -135,3 +135,25 @@ def test_checkpoints_from_before_data_were_recorded_go_on(poses: Path, tmp_path:
     del record["data"]
     torch.save(record, tmp_path / "checkpoint.pt")
     assert train_prior(poses, poses, tmp_path, TINY, "cpu", QuietReporter()) == tmp_path / "prior.safetensors"
+
+
+def test_a_start_is_trained_and_used(poses: Path, tmp_path: Path) -> None:
+    with np.load(poses) as stored:
+        moving = {**stored, "clip_index": np.zeros(len(stored["poses"]), np.int32), "fps": np.float32(30)}
+    np.savez(tmp_path / "moving.npz", **moving)
+    (tmp_path / "tiny.toml").write_text("hidden = 64\nblocks = 1\nwarm_up = 1\n[views]\nhidden = 0.1\n")
+    arguments = ("train", "start", "--data", "moving.npz", "--validation", "moving.npz", "--config", "tiny.toml")
+    done = run(*arguments, "--steps", "4", "--batch", "32", "--out", "run", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    network, sha256 = load_start_network(tmp_path / "run" / "start.safetensors")
+    assert (network.hidden, network.blocks, network.frames) == (64, 1, 7) and len(sha256) == 64
+    header = (tmp_path / "run" / "log.csv").read_text().splitlines()[0]
+    assert header.startswith("step,train,pose_mm,best_mode_mm,likeliest_mode_mm,pose_alone_mm")
+    assert (tmp_path / "run" / "curve.png").stat().st_size > 1000
+    # the same command has nothing left to do; another size is another run
+    assert run(*arguments, "--steps", "4", "--batch", "32", "--out", "run", cwd=tmp_path).returncode == 0
+    refused(run(*arguments, "--steps", "4", "--batch", "16", "--out", "run", cwd=tmp_path), "another batch")
+    refused(
+        run("train", "start", "--data", poses, "--validation", "moving.npz", "--out", "other", cwd=tmp_path),
+        "follow each other",
+    )

@@ -1,0 +1,154 @@
+"""Views for the training of the start: what cameras and detectors do to people, and no more than that."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lifting.training.augment import Augmentation, Windows, draw_windows
+from lifting.training.skeleton import take_apart
+from lifting.training.views import Views, draw_views
+
+NOTHING = Augmentation(
+    mirror=0, exchange_limb=0, size=0, bones=0, width=0, definition=0, pitch=0, roll=0, any_orientation=0
+)
+CLEAR = Views(exact=1.0, doubtful=0.0, hidden=0.0, alone=0.0)
+OFFSETS = (-4, 0, 4)
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.fixture
+def clips(motion: NDArray[np.float64]) -> tuple[Tensor, Tensor]:
+    """The motion twice, as two clips; in the second one the person goes to the left by 2 cm per pose."""
+    poses = torch.from_numpy(motion).float()
+    poses = poses - poses[:, :1]
+    moving = poses + 0.02 * torch.arange(len(poses))[:, None, None] * torch.tensor([1.0, 0.0, 0.0])
+    return torch.cat([poses, moving]), torch.arange(2).repeat_interleave(len(poses))
+
+
+@pytest.fixture
+def windows(clips: tuple[Tensor, Tensor]) -> Windows:
+    poses, clip = clips
+    return Windows.around(poses[:, 0], clip, OFFSETS)
+
+
+def draw(
+    clips: tuple[Tensor, Tensor], windows: Windows, augmentation: Augmentation, only: int | None = None
+) -> tuple[Tensor, Tensor]:
+    poses, _ = clips
+    weights = torch.ones(len(poses)) if only is None else torch.eye(len(poses))[only]
+    return draw_windows(take_apart(poses), windows, weights, 200, augmentation, generator())
+
+
+def test_windows_end_with_their_clip(clips: tuple[Tensor, Tensor], windows: Windows) -> None:
+    half = len(clips[1]) // 2
+    assert windows.present[10].tolist() == [True, True, True] and windows.index[10].tolist() == [6, 10, 14]
+    assert windows.present[2].tolist() == [False, True, True] and windows.index[2].tolist() == [2, 2, 6]
+    assert windows.present[half - 1].tolist() == [True, True, False]
+    assert windows.present[half].tolist() == [False, True, True]
+    assert windows.present[-1].tolist() == [True, True, False]
+
+
+def test_a_person_moves_through_the_window(clips: tuple[Tensor, Tensor], windows: Windows) -> None:
+    half = len(clips[1]) // 2
+    motion, present = draw(clips, windows, NOTHING, only=half + 10)
+    assert motion.shape == (200, 3, 17, 3) and present.all()
+    # the middle pose stands at the origin, the others where the recording has them, seen from any side
+    assert motion[:, 1, 0].abs().max() < 1e-6
+    way = (motion[:, 2, 0] - motion[:, 0, 0]).norm(dim=-1)
+    assert torch.allclose(way, torch.full((200,), 0.16), atol=1e-5)
+    assert torch.allclose(motion[:, 0, 0], -motion[:, 2, 0], atol=1e-6)
+
+
+def test_a_person_keeps_body_camera_and_side_through_the_window(clips: tuple[Tensor, Tensor], windows: Windows) -> None:
+    # without another's limbs, every pose of a window is the same body, seen by the same camera
+    motion, _ = draw(clips, windows, replace(Augmentation(), exchange_limb=0.0), only=40)
+    thigh = (motion[:, :, 2] - motion[:, :, 1]).norm(dim=-1)
+    assert torch.allclose(thigh, thigh[:, :1].expand_as(thigh), atol=1e-5) and thigh[:, 0].std() > 0.01
+    # the recording stands nearly still over a window: so does what is drawn, whichever way it is turned
+    poses, _ = clips
+    moved = (poses[44] - poses[36]).norm(dim=-1).max()
+    assert (motion[:, 2] - motion[:, 0]).norm(dim=-1).max() < 1.8 * moved + 0.02
+
+
+def test_mirrored_people_move_to_the_other_side(clips: tuple[Tensor, Tensor], windows: Windows) -> None:
+    half = len(clips[1]) // 2
+    fixed = replace(NOTHING)
+    plain, _ = draw(clips, windows, fixed, only=half + 10)
+    mirrored, _ = draw(clips, windows, replace(fixed, mirror=1.0), only=half + 10)
+
+    def sideways(motion: Tensor) -> Tensor:
+        """Speed along the person's own left."""
+        left = torch.nn.functional.normalize(motion[:, 1, 4] - motion[:, 1, 1], dim=-1)
+        return ((motion[:, 2, 0] - motion[:, 0, 0]) * left).sum(-1)
+
+    assert torch.allclose(sideways(mirrored), -sideways(plain), atol=1e-4) and sideways(plain).abs().min() > 0.05
+
+
+@pytest.fixture
+def people(clips: tuple[Tensor, Tensor], windows: Windows) -> tuple[Tensor, Tensor]:
+    return draw(clips, windows, Augmentation())
+
+
+def test_clear_views_are_projections(people: tuple[Tensor, Tensor]) -> None:
+    motion, present = people
+    rays, confidence = draw_views(motion, present, CLEAR, generator())
+    assert rays.shape == (200, 3, 17, 3) and torch.all(rays[..., 2] == 1)
+    near = confidence[:, 1] == 0  # behind the lens
+    assert near.float().mean() < 0.02 and set(confidence.unique().tolist()) <= {0.0, 1.0}
+    # a translation exists that puts every joint of all three poses on its ray: that of the pelvis and its distance
+    A = torch.stack([rays[..., 0], rays[..., 1]], dim=-1)
+    x, z = motion[..., :2], motion[..., 2:]
+    # (x + T_xy) = ray (z + T_z) is linear in T
+    ones, zeros = torch.ones_like(A[..., 0]), torch.zeros_like(A[..., 0])
+    rows = torch.stack([torch.stack([ones, zeros, -A[..., 0]], -1), torch.stack([zeros, ones, -A[..., 1]], -1)], dim=-2)
+    right = A * z - x
+    keep = ~near.any(dim=1) & present.all(dim=1)
+    solved = torch.linalg.lstsq(rows[keep].flatten(1, 3).double(), right[keep].flatten(1)[..., None].double())
+    assert (rows[keep].flatten(1, 3).double() @ solved.solution - right[keep].flatten(1)[..., None]).abs().max() < 1e-3
+    depth = solved.solution[:, 2, 0]
+    assert depth.min() > 1.2 and depth.max() < 12.1 and (depth < 4).float().mean() == pytest.approx(0.5, abs=0.12)
+
+
+def test_errors_are_of_the_size_that_was_asked_for(people: tuple[Tensor, Tensor]) -> None:
+    motion, present = people
+    noisy = replace(CLEAR, exact=0.0, noise_m=0.03, nearest_m=4.0, farthest_m=4.000001)
+    rays, _ = draw_views(motion, present, noisy, generator())
+    clear, _ = draw_views(motion, present, replace(noisy, exact=1.0), generator())
+    error = (rays - clear)[..., :2] * 4.0
+    spread = error.flatten(1).std(dim=1)
+    assert spread.max() < 0.04 and spread.median() == pytest.approx(0.03 / 4, rel=0.4)
+    # part of it lasts over the frames
+    together = (error[:, 0] * error[:, 2]).mean() / error.square().mean()
+    assert 0.3 < together < 0.7
+
+
+def test_doubt_and_error_go_together(people: tuple[Tensor, Tensor]) -> None:
+    motion, present = people
+    doubtful = replace(CLEAR, exact=0.0, doubtful=1.0)
+    rays, confidence = draw_views(motion, present, doubtful, generator())
+    clear, _ = draw_views(motion, present, replace(doubtful, noise_m=0.0, doubtful=0.0), generator())
+    assert confidence.min() >= 0.0 and 0.1 < confidence[confidence > 0].min() < 0.5
+    error = (rays - clear)[..., :2].norm(dim=-1)
+    low, high = (confidence > 0) & (confidence < 0.5), confidence > 0.9
+    assert error[low].mean() > 1.5 * error[high].mean()
+
+
+def test_neighbours_and_limbs_go_missing(people: tuple[Tensor, Tensor]) -> None:
+    motion, present = people
+    _, alone = draw_views(motion, present, replace(CLEAR, alone=1.0), generator())
+    assert not alone[:, [0, 2]].any() and (alone[:, 1] > 0).float().mean() > 0.9
+    _, absent = draw_views(motion, torch.zeros_like(present).index_fill(1, torch.tensor(1), True), CLEAR, generator())
+    assert not absent[:, [0, 2]].any()
+    _, hidden = draw_views(motion, present, replace(CLEAR, hidden=1.0), generator())
+    gone = hidden[:, 1] == 0
+    assert 0.15 < gone.float().mean() < 0.7 and gone[:, 13].float().mean() > gone[:, 12].float().mean() - 0.05
+    assert gone[:, 13].float().mean() > gone[:, 0].float().mean()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -84,6 +85,7 @@ def _lift(
         joints=protocol.joints or tuple(range(len(pose))), axes=protocol.axes,
         distance_m=protocol.distance_m, distance_scale=protocol.distance_scale,
     )  # fmt: skip
-    schedule = replace(reference_schedule(steps), frozen=round(protocol.frozen * steps))
+    # Rounded down as published: a fifth of 14 steps are 2.
+    schedule = replace(reference_schedule(steps), frozen=math.floor(protocol.frozen * steps + 1e-9))
     x, T = optimise(network, schedule, x, T, rays, confidence)
     return x + T[:, None]

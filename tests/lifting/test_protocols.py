@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -16,7 +18,7 @@ from lifting.network import ScoreNetwork
 from lifting.oil import optimise
 from lifting.prior import Prior, StartingPoses
 from lifting.protocols import Protocol, lift_reference
-from lifting.schedule import reference_schedule
+from lifting.schedule import Schedule, reference_schedule
 from lifting.settings import LiftSettings
 from tests.benchmark_files import people
 
@@ -51,6 +53,22 @@ def test_the_published_steps_from_every_start(network: ScoreNetwork, poses: torc
         late = type(schedule)(**{**vars(schedule), "frozen": 4})
         x, T = optimise(network, late, x, T, seen, trust)
         assert torch.allclose(found[index], x + T[:, None], atol=1e-4)
+
+
+@pytest.mark.parametrize("steps", [4, 14, 15, 1000])
+def test_the_translation_is_fixed_as_long_as_published(
+    steps: int, monkeypatch: pytest.MonkeyPatch, network: ScoreNetwork, poses: torch.Tensor
+) -> None:
+    frozen: list[int] = []
+
+    def seen(network: object, schedule: Schedule, x: torch.Tensor, T: torch.Tensor, *_: object) -> Any:
+        frozen.append(schedule.frozen)
+        return x, T
+
+    monkeypatch.setattr("lifting.protocols.optimise", seen)
+    monkeypatch.setattr("lifting.protocols.adam_start", lambda poses, rays, *_, **__: (rays, rays[:, 0]))
+    lift_reference(network, Protocol(), poses[:1], torch.ones(2, 17, 3), torch.ones(2, 17), steps=steps)
+    assert frozen == [reference_schedule(steps).frozen] == [steps // 5]
 
 
 def test_infants_begin_on_their_rays(network: ScoreNetwork, rays: NDArray) -> None:

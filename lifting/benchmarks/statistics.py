@@ -25,7 +25,8 @@ class Estimate:
 def bootstrap_mean(units: Units, rng: np.random.Generator, draws: int = 2000) -> Estimate:
     """Mean over all values; the interval comes from drawing whole units again, with replacement.
 
-    Values of one unit (the frames of a sequence) depend on each other, so they are drawn together.
+    Values of one unit (the frames of a sequence) depend on each other, so they are drawn together. Where there is only
+    one unit, its values are drawn, which makes the interval too narrow but not nothing.
 
     Args:
         units: values per unit, of any length.
@@ -51,8 +52,9 @@ def bootstrap_mean_of_groups(groups: Sequence[Units], rng: np.random.Generator, 
     """
     means, drawn = [], []
     for units in groups:
-        sums = np.array([np.sum(values, dtype=np.float64) for values in units])
-        counts = np.array([np.size(values) for values in units], np.float64)
+        drawn_together = list(np.ravel(units[0])) if len(units) == 1 else units
+        sums = np.array([np.sum(values, dtype=np.float64) for values in drawn_together])
+        counts = np.array([np.size(values) for values in drawn_together], np.float64)
         sums, counts = sums[counts > 0], counts[counts > 0]
         if len(counts):
             chosen = rng.multinomial(len(counts), np.full(len(counts), 1 / len(counts)), size=draws)

@@ -113,6 +113,8 @@ def test_intervals_know_that_frames_of_a_sequence_depend_on_each_other() -> None
     units = list(values)
     one, two = bootstrap_mean(units, np.random.default_rng(1)), bootstrap_mean(units, np.random.default_rng(1))
     assert one == two and one.low < values.mean() < one.high
+    alone = bootstrap_mean([values[0]], rng)  # the frames of the only sequence are drawn
+    assert alone.high - alone.low == pytest.approx(2 * 1.96 * values[0].std() / 5, rel=0.3)
     halves = bootstrap_mean_of_groups([units[:20], units[20:], []], rng)
     assert halves.value == pytest.approx(values.mean())
 

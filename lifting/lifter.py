@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from detectors.h36m import to_h36m17
 from detectors.people import PersonTrack2D
@@ -18,9 +19,11 @@ from lifting.bones import BoneKeeper
 from lifting.camera import Camera
 from lifting.device import matmul_dtype
 from lifting.evidence import Evidence
+from lifting.judging import judging_noise
 from lifting.prior import Prior, StartingPoses
+from lifting.protocols import Protocol, lift_reference
 from lifting.settings import LiftSettings
-from lifting.solve import judging_noise, solve_fast, solve_reference
+from lifting.solve import solve_fast
 from lifting.start_network import OFFSETS_S
 from lifting.starts import GridStart, LearntStart, Start
 from lifting.temporal import neighbour_rows, smooth_track, time_kernel
@@ -227,7 +230,7 @@ class Lifter:
             groups=int(group[-1]) + 1,
         )
         if settings.preset == "reference":
-            X, doubt = solve_reference(self._network, settings.schedule(), self._poses, evidence), None
+            X, doubt = self._as_published(evidence), None
         else:
             kernel = None
             coupled = settings.couple_s > 0 and len(group) > evidence.groups
@@ -242,6 +245,15 @@ class Lifter:
                 hypotheses=settings.hypotheses, bones=settings.bones, noise=self._noise, dtype=self._dtype,
             )  # fmt: skip
         return X.cpu().numpy().astype(np.float64), None if doubt is None else doubt.cpu().numpy().astype(np.float64)
+
+    def _as_published(self, evidence: Evidence) -> Tensor:
+        """The protocol that was published for pictures taken in the wild, that of 3DPW, from one starting pose."""
+        steps = len(self.settings.schedule())
+        found = lift_reference(
+            self._network, Protocol(), self._poses[:1], evidence.rays, evidence.confidence, steps=steps,
+            batch_rows=self._batch_rows,
+        )  # fmt: skip
+        return found[0]
 
     def _sized(
         self, joints: NDArray[np.float64], confidence: NDArray[np.float64], group: NDArray[np.int64]

@@ -83,7 +83,14 @@ def load_settings(config: str | Path | None, given: Mapping[str, Any]) -> RunSet
 def shipped_configs() -> list[str]:
     """Names of the configurations for videos in the package ``configs``."""
     paths = (Path(str(item)) for item in files("configs").iterdir())
-    return sorted(path.stem for path in paths if path.suffix == ".toml" and not path.stem.startswith("train_"))
+    # Those of trainings and of benchmarks, which have published figures to stand beside, are for other commands.
+    return sorted(
+        path.stem
+        for path in paths
+        if path.suffix == ".toml"
+        and not path.stem.startswith("train_")
+        and "published" not in tomllib.loads(path.read_text("utf-8"))
+    )
 
 
 def _read_config(config: str) -> dict[str, Any]:

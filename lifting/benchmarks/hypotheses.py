@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lifting.device import matmul_dtype
-from lifting.geometry import reprojection_error
+from lifting.judging import cost, judging_noise
 from lifting.lifter import Lifter
 from lifting.prior import Prior, StartingPoses
 from lifting.protocols import Protocol as StartProtocol
 from lifting.protocols import lift_reference
 from lifting.settings import LiftSettings
-from lifting.solve import judging_noise, prior_energy
 
 __all__ = ["FastHypotheses", "Hypotheses", "Judge", "ReferenceHypotheses", "block_rows"]
 
@@ -156,10 +155,6 @@ class FastHypotheses:
         return Lifter(self._prior, one, self._settings, self._device)
 
 
-#: Weight of the misfit beside the energy, chosen on validation poses: results that left the 2D look likely, too.
-_MISFIT = 10.0
-
-
 class Judge:
     """What we choose hypotheses by, without truth: how unlikely poses are to the prior, and how far from the 2D.
 
@@ -176,20 +171,13 @@ class Judge:
         self._size_m, self._device = size_m, device
 
     def cost(self, joints_m: Array, rays: Array, confidence: Array) -> Array:
-        """``lifting.solve.prior_energy`` and 10 times the misfit, ``[B]``; the least is the best.
-
-        The misfit is the mean distance of the joints in the image, in units of the size of the person there.
+        """``lifting.judging.cost``, ``[B]``; the least is the best.
 
         Args:
             joints_m: ``[B, 17, 3]`` absolute, camera axes.
             rays: ``[B, 17, 3]`` what was seen, z = 1; finite also where nothing was.
             confidence: ``[B, 17]`` in 0..1.
         """
-        poses = torch.from_numpy(joints_m).to(self._device, torch.float32)
-        energy = prior_energy(self._network, poses, self._size_m, self._noise, matmul_dtype(self._device))
-        seen, xy = confidence[..., None] > 0, rays[..., :2]
-        extent = np.where(seen, xy, -np.inf).max(axis=1) - np.where(seen, xy, np.inf).min(axis=1)
-        size = np.maximum(extent.max(axis=-1), 1e-6)
-        gap = reprojection_error(torch.from_numpy(joints_m), torch.from_numpy(rays)).numpy()
-        misfit = (gap * confidence).sum(axis=1) / confidence.sum(axis=1) / size
-        return np.asarray(energy.cpu().numpy() + _MISFIT * misfit)
+        X, r, c = (torch.from_numpy(v).to(self._device, torch.float32) for v in (joints_m, rays, confidence))
+        found = cost(self._network, X, r, c, self._size_m, self._noise, matmul_dtype(self._device))
+        return found.cpu().numpy().astype(np.float64)

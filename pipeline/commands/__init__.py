@@ -81,8 +81,7 @@ def main() -> None:
         # click takes the end of any file for a user who is tired of answering.
         if isinstance(error.__context__, EOFError):
             _fail(unexpected(error.__context__), 1)
-        resumes = (sys.argv[1:2] or [""])[0] not in COMMANDS.keys() - {"video"} and "--no-resume" not in sys.argv
-        _fail("stopped; the same command goes on where detection was" if resumes else "stopped", 130)
+        _fail(_what_goes_on(sys.argv[1:]), 130)
     except BrokenPipeError:
         sys.exit(1)
     except Exception as error:
@@ -90,6 +89,16 @@ def main() -> None:
             raise
         _fail(unexpected(error), 1)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _what_goes_on(arguments: list[str]) -> str:
+    """What somebody who stopped a command should know."""
+    name = (arguments or [""])[0]
+    if name not in COMMANDS.keys() - {"video"} and "--no-resume" not in arguments:
+        return "stopped; the same command goes on where detection was"
+    if name == "train" or (name == "evaluate" and "--json" in arguments):
+        return "stopped; the same command goes on"
+    return "stopped"
 
 
 def _fail(sentence: str, code: int) -> None:

@@ -16,12 +16,13 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from lifting import solve
+from lifting import protocols
 from lifting.evidence import Evidence
 from lifting.network import ScoreNetwork
 from lifting.oil import optimise
-from lifting.schedule import fast_schedule, reference_schedule
-from lifting.solve import solve_fast, solve_reference
+from lifting.protocols import Protocol, lift_reference
+from lifting.schedule import fast_schedule
+from lifting.solve import solve_fast
 from lifting.start_network import StartNetwork
 from lifting.starts import GridStart, LearntStart, Start
 from lifting.temporal import NeighbourRows, TorchKernel
@@ -84,12 +85,12 @@ def learnt(case: Case, steps: int) -> Tensor:
 
 def reference(case: Case, steps: int) -> Tensor:
     network, evidence, _, poses = case
-    return solve_reference(network, reference_schedule(steps), poses, evidence)
+    return lift_reference(network, Protocol(), poses, evidence.rays, evidence.confidence, steps=steps)[0]
 
 
 @pytest.fixture(autouse=True)
 def few_adam_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(solve, "adam_start", partial(solve.adam_start, steps=3))
+    monkeypatch.setattr(protocols, "adam_start", partial(protocols.adam_start, steps=3))
 
 
 @pytest.mark.parametrize("run", [fast, learnt, reference])

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from detectors.layouts import H36M_17
 from detectors.people import PersonTrack2D
-from lifting import solve
+from lifting import protocols, solve
 from lifting.body import bone_lengths, stature
 from lifting.bones import mirrored_bones
 from lifting.camera import Camera
@@ -62,7 +62,7 @@ def lift(lifter: Make) -> Lift:
 @pytest.fixture
 def short_adam(monkeypatch: pytest.MonkeyPatch) -> None:
     """The published start with a tenth of its steps: what is tested with it comes afterwards."""
-    monkeypatch.setattr(solve, "adam_start", partial(solve.adam_start, steps=50))
+    monkeypatch.setattr(protocols, "adam_start", partial(protocols.adam_start, steps=50))
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,10 +17,11 @@ from lifting import solve
 from lifting.body import bone_lengths
 from lifting.evidence import Evidence
 from lifting.ipo import rotation_matrix
+from lifting.judging import judging_noise, prior_energy
 from lifting.network import ScoreNetwork
 from lifting.prior import Prior, StartingPoses
-from lifting.schedule import fast_schedule, reference_schedule
-from lifting.solve import judging_noise, prior_energy, solve_fast, solve_reference
+from lifting.schedule import fast_schedule
+from lifting.solve import solve_fast
 from lifting.starts import GridStart, Start, Starts
 from lifting.temporal import TorchKernel, time_kernel
 
@@ -230,7 +230,7 @@ def test_a_track_does_not_change_its_hypothesis(
 ) -> None:
     evidence = evidence_of(turned(motion[:8], 90.0), turned(motion[50:58], 90.0), device=device)
     judged = torch.rand(64, generator=torch.Generator().manual_seed(4))
-    monkeypatch.setattr(solve, "prior_energy", lambda *args: judged.to(device))
+    monkeypatch.setattr(solve, "cost", lambda *args: judged.to(device))
     X = run(evidence, None, steps=2, hypotheses=4)
     by_frame = judged.view(4, 2, 8)
     assert all(len(set(best.tolist())) > 1 for best in by_frame.argmin(dim=0))
@@ -295,23 +295,3 @@ def test_frames_that_start_backwards_are_turned_by_their_neighbours(
     assert others.mean() < 0.12
     alone, others = errors(None)
     assert alone.mean() > 2 * others.mean()
-
-
-def test_the_published_optimiser_starts_from_one_pose_as_in_its_protocol(
-    trained: ScoreNetwork,
-    starts: StartingPoses,
-    motion: NDArray[np.float64],
-    device: torch.device,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    evidence = evidence_of(turned(motion[:3], 20.0), device=device)
-    poses = torch.from_numpy(starts.poses[10]).to(device)
-    quick = partial(solve.adam_start, steps=20)
-    monkeypatch.setattr(solve, "adam_start", quick)
-    X = solve_reference(trained, reference_schedule(5), poses, evidence)
-    x, T = quick(
-        poses[:1], evidence.rays, evidence.confidence,
-        joints=tuple(range(17)), axes="z", distance_m=8.0, distance_scale=(0.2, 2.0),
-    )  # fmt: skip
-    x, T = solve.optimise(trained, reference_schedule(5), x, T, evidence.rays, evidence.confidence)
-    assert torch.allclose(X, x + T[:, None], atol=1e-5)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.people import Person2D
 
-__all__ = ["PoseDetector"]
+__all__ = ["BatchPoseDetector", "PoseDetector"]
 
 
 class PoseDetector(Protocol):
@@ -23,7 +23,10 @@ class PoseDetector(Protocol):
     Attributes:
         name: as on the command line.
         layout: name of the keypoint layout of its people (see ``detectors.layouts.LAYOUTS``).
+        chosen: why ``auto`` took this one, part of ``describe``; empty if it was asked for.
     """
+
+    chosen: str
 
     @property
     def name(self) -> str: ...
@@ -48,4 +51,20 @@ class PoseDetector(Protocol):
 
     def describe(self) -> dict[str, Any]:
         """Name, files with their SHA-256, and settings, as JSON values, for the provenance of a result."""
+        ...
+
+
+@runtime_checkable
+class BatchPoseDetector(PoseDetector, Protocol):
+    """A detector that looks at every frame on its own, and faster at several of them at once.
+
+    Attributes:
+        batch_size: how many frames it likes to get.
+    """
+
+    @property
+    def batch_size(self) -> int: ...
+
+    def detect_batch(self, images_rgb: Sequence[NDArray[np.uint8]]) -> list[list[Person2D]]:
+        """People in each frame, as ``detect`` finds them."""
         ...

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from detectors.layouts import LAYOUTS
 from detectors.people import Person2D
 
-__all__ = ["Crop", "crop_for_box", "crop_for_person", "letterbox", "tiles"]
+__all__ = ["Crop", "crop_for_box", "crop_for_person", "inside_share", "letterbox", "tiles"]
 
 _MARGIN = 1.25  # crop side over the longer side of the box; what MoveNet Thunder was measured to like
 # A body may lean this far before its crop is turned: keypoint errors grow from about 45 degrees, but a turn that is
 # not needed costs accuracy, too.
 _LEAN_DEG = 55.0
+_EDGE = 0.015  # of the crop's side; joints closer to the edge of the picture are not believed
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,19 @@ def letterbox(image: NDArray[np.uint8], size: int) -> tuple[NDArray[np.uint8], f
     small = _resize(image, max(round(width * scale), 1), max(round(height * scale), 1))
     canvas[: small.shape[0], : small.shape[1]] = small
     return canvas, scale
+
+
+def inside_share(
+    keypoints: NDArray[np.floating], image_size: tuple[int, int], side: float | NDArray[np.floating]
+) -> NDArray[np.floating]:
+    """What is left of the confidence of joints ``[..., 2]`` near the edge of the picture and beyond it, 0.1..1.
+
+    Networks place every joint, also those beyond the picture, and cut-off limbs tend to end just inside its edge: these
+    are guesses. ``image_size`` is width and height, ``side`` the length of the crop's side, all in pixels.
+    """
+    inside = np.minimum(keypoints, np.asarray(image_size) - keypoints).min(axis=-1)
+    share: NDArray[np.floating] = np.clip(inside / (_EDGE * np.asarray(side)), 0.1, 1.0)
+    return share
 
 
 def tiles(width: int, height: int, least_side: int) -> list[tuple[int, int, int, int]]:

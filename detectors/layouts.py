@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-__all__ = ["COCO_17", "H36M_17", "LAYOUTS", "KeypointLayout"]
+__all__ = ["COCO_17", "COCO_WHOLEBODY_133", "H36M_17", "HALPE_26", "LAYOUTS", "KeypointLayout"]
 
 
 @dataclass(frozen=True)
@@ -88,4 +88,62 @@ H36M_17 = KeypointLayout(
     ),
 )  # fmt: skip
 
-LAYOUTS: dict[str, KeypointLayout] = {layout.name: layout for layout in (COCO_17, H36M_17)}
+_FEET = (
+    ("left_ankle", "left_heel"), ("left_ankle", "left_big_toe"), ("left_big_toe", "left_small_toe"),
+    ("right_ankle", "right_heel"), ("right_ankle", "right_big_toe"), ("right_big_toe", "right_small_toe"),
+)  # fmt: skip
+
+HALPE_26 = KeypointLayout(
+    name="halpe-26",
+    joints=(
+        *COCO_17.joints,
+        "head", "neck", "hip",
+        "left_big_toe", "right_big_toe", "left_small_toe", "right_small_toe", "left_heel", "right_heel",
+    ),
+    bones=(
+        ("head", "neck"), ("neck", "left_shoulder"), ("neck", "right_shoulder"), ("neck", "hip"),
+        ("hip", "left_hip"), ("hip", "right_hip"),
+        *COCO_17.bones[:4], *COCO_17.bones[5:9], *COCO_17.bones[12:], *_FEET,
+    ),
+)  # fmt: skip
+
+
+def _face() -> tuple[str, ...]:
+    """The 68 face points of 300W, named by side, so that mirroring finds its pairs; point 0 is at the right ear."""
+    pairs = [
+        *((i, 16 - i) for i in range(8)), *((i, 43 - i) for i in range(17, 22)), (31, 35), (32, 34),
+        (36, 45), (37, 44), (38, 43), (39, 42), (40, 47), (41, 46), (48, 54), (49, 53), (50, 52), (59, 55), (58, 56),
+        (60, 64), (61, 63), (67, 65),
+    ]  # fmt: skip
+    names = {right: f"right_face_{right}" for right, _ in pairs} | {left: f"left_face_{right}" for right, left in pairs}
+    return tuple(names.get(i, f"face_{i}") for i in range(68))
+
+
+_FINGERS = ("thumb", "forefinger", "middle_finger", "ring_finger", "pinky_finger")
+
+
+def _hand(side: str) -> tuple[str, ...]:
+    return (f"{side}_hand_root", *(f"{side}_{finger}{i}" for finger in _FINGERS for i in range(1, 5)))
+
+
+def _hand_bones(side: str) -> tuple[tuple[str, str], ...]:
+    roots = tuple((f"{side}_hand_root", f"{side}_{finger}1") for finger in _FINGERS)
+    return roots + tuple((f"{side}_{finger}{i}", f"{side}_{finger}{i + 1}") for finger in _FINGERS for i in range(1, 4))
+
+
+COCO_WHOLEBODY_133 = KeypointLayout(
+    name="coco-wholebody-133",
+    joints=(
+        *COCO_17.joints,
+        "left_big_toe", "left_small_toe", "left_heel", "right_big_toe", "right_small_toe", "right_heel",
+        *_face(), *_hand("left"), *_hand("right"),
+    ),
+    bones=(
+        *COCO_17.bones, *_FEET, ("left_wrist", "left_hand_root"), ("right_wrist", "right_hand_root"),
+        *_hand_bones("left"), *_hand_bones("right"),
+    ),
+)  # fmt: skip
+
+LAYOUTS: dict[str, KeypointLayout] = {
+    layout.name: layout for layout in (COCO_17, H36M_17, HALPE_26, COCO_WHOLEBODY_133)
+}

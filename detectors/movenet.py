@@ -12,20 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assets.integrity import asset_path, manifest
-from detectors.crops import Crop, crop_for_box, crop_for_person, letterbox, tiles
+from detectors.crops import Crop, crop_for_box, crop_for_person, inside_share, letterbox, tiles
 from detectors.layouts import COCO_17
 from detectors.merging import box_iou, remove_duplicates
+from detectors.options import DetectorOptions, Stage
 from detectors.people import Person2D
 
 if TYPE_CHECKING:
     import onnxruntime
 
-__all__ = ["MoveNetDetector", "MoveNetSettings"]
+__all__ = ["MoveNetBoxes", "MoveNetDetector", "MoveNetSettings", "create"]
 
 _THUNDER = "movenet_thunder_fp16.onnx"
 _MULTIPOSE = "movenet_multipose_fp16.onnx"
 _INPUT = 256  # both networks
-_EDGE = 0.015  # of the crop's side; joints closer to the edge of the picture are not believed
 
 
 @dataclass(frozen=True)
@@ -79,8 +79,9 @@ class MoveNetDetector:
 
     def __init__(self, settings: MoveNetSettings | None = None, workers: int | None = None) -> None:
         self.settings = settings or MoveNetSettings()
+        self.chosen = ""
         self._thunder = _session(_THUNDER)
-        self._multipose = _session(_MULTIPOSE)
+        self._multipose = MoveNetBoxes(self.settings.box_threshold)
         # One more than cores: three networks (boxes, two people) then share two cores evenly.
         self._pool = ThreadPoolExecutor(workers or (os.cpu_count() or 1) + 1, thread_name_prefix="movenet")
 
@@ -106,7 +107,8 @@ class MoveNetDetector:
     def describe(self) -> dict[str, Any]:
         """See ``detectors.base.PoseDetector.describe``."""
         files = {name: manifest()[name]["sha256"] for name in (_THUNDER, _MULTIPOSE)}
-        return {"name": self.name, "layout": self.layout, "files": files, "settings": asdict(self.settings)}
+        record = {"name": self.name, "layout": self.layout, "files": files, "settings": asdict(self.settings)}
+        return record | ({"chosen": self.chosen} if self.chosen else {})
 
     def _look(
         self, image: NDArray[np.uint8], frame_index: int | None, whole: bool
@@ -119,16 +121,7 @@ class MoveNetDetector:
             small = tiles(width, height, _INPUT)
             turn = frame_index // every
             windows += small if turn == 0 else small[turn % len(small) :][:1] if small else []
-        return [self._pool.submit(self._boxes, image, window) for window in windows]
-
-    def _boxes(self, image: NDArray[np.uint8], window: tuple[int, int, int, int]) -> list[NDArray[np.float32]]:
-        """Person boxes in a window (x0, y0, x1, y1) of the image, in pixels of the image."""
-        x0, y0, x1, y1 = window
-        pixels, scale = letterbox(image[y0:y1, x0:x1], _INPUT)
-        rows = self._multipose.run(None, {"input:0": pixels[None].astype(np.int32)})[0][0]
-        found = rows[rows[:, 55] >= self.settings.box_threshold]
-        corners = found[:, [52, 51, 54, 53]] * (_INPUT / scale)
-        return [box.astype(np.float32) for box in corners + np.array([x0, y0, x0, y0])]
+        return [self._pool.submit(self._multipose.find, image, window) for window in windows]
 
     def _follow(self, image: NDArray[np.uint8], person: Person2D) -> Person2D | None:
         """Pose of a person of the preceding frame, or None if there is no trace of it where it was."""
@@ -166,11 +159,7 @@ class MoveNetDetector:
             rows = np.mean([rows, mirrored], axis=0, dtype=np.float32)
         height, width = image.shape[:2]
         keypoints = crop.to_image(rows[:, 1::-1])
-        # The network places every joint, also those beyond the picture, and cut-off limbs tend to end just inside its
-        # edge: these are guesses.
-        inside = np.minimum(keypoints, (width, height) - keypoints).min(axis=-1)
-        trust = np.clip(inside / (_EDGE * crop.side), 0.1, 1.0)
-        confidence = (trust * rows[:, 2]).astype(np.float32)
+        confidence = (inside_share(keypoints, (width, height), crop.side) * rows[:, 2]).astype(np.float32)
         # the box of a doubtful pose encloses at least the best joints
         least = min(self.settings.confident, float(np.sort(confidence)[-self.settings.least_joints]))
         box = _box_around(keypoints[confidence >= least])
@@ -179,6 +168,38 @@ class MoveNetDetector:
     def _run_thunder(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         rows: NDArray[np.float32] = self._thunder.run(None, {"input:0": pixels[None].astype(np.int32)})[0][0, 0]
         return rows
+
+
+class MoveNetBoxes:
+    """Boxes of people by MoveNet MultiPose, on one thread.
+
+    Args:
+        threshold: least score of a box.
+
+    Raises AssetError if the model file is missing or damaged.
+    """
+
+    file = _MULTIPOSE
+
+    def __init__(self, threshold: float) -> None:
+        self.threshold = threshold
+        self._network = _session(self.file)
+
+    def find(self, image: NDArray[np.uint8], window: tuple[int, int, int, int]) -> list[NDArray[np.float32]]:
+        """Boxes ``[4]`` in a window (x0, y0, x1, y1) of the image, in pixels of the image."""
+        x0, y0, x1, y1 = window
+        pixels, scale = letterbox(image[y0:y1, x0:x1], _INPUT)
+        rows = self._network.run(None, {"input:0": pixels[None].astype(np.int32)})[0][0]
+        found = rows[rows[:, 55] >= self.threshold]
+        corners = found[:, [52, 51, 54, 53]] * (_INPUT / scale)
+        return [box.astype(np.float32) for box in corners + np.array([x0, y0, x0, y0])]
+
+
+def create(options: DetectorOptions, stage: Stage) -> MoveNetDetector:
+    """The detector that a user asked for. Raises ValueError if models are given, which it does not take."""
+    if options.models:
+        raise ValueError("--det-config, --det-weights, --pose-config and --pose-weights go with --detector mmpose")
+    return MoveNetDetector(MoveNetSettings(flip=options.flip_test))
 
 
 def _session(name: str) -> onnxruntime.InferenceSession:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from assets.integrity import AssetError
-from detectors.base import PoseDetector
+from detectors.base import BatchPoseDetector, PoseDetector
+from detectors.options import DetectorOptions
+from detectors.people import Person2D
 from detectors.registry import create_detector
 from pipeline.errors import InputError
 from pipeline.prefetch import prefetch
-from pipeline.progress import Advance
-from pipeline.video import read_frames
+from pipeline.progress import Advance, QuietReporter, Reporter
+from pipeline.video import Frame, read_frames
 from pipeline.workspace import FramePeople, Workspace, pack_people, unpack_people
 
 __all__ = ["detect_people", "load_detector", "stored_people"]
@@ -23,12 +26,19 @@ _PEOPLE, _WARNINGS = "people", "warnings"
 _CHUNK = 64  # frames; what a killed run loses at most
 
 
-def load_detector(name: str) -> PoseDetector:
-    """The detector of that name. Raises InputError if there is none or its weights are missing or damaged."""
+def load_detector(name: str, options: DetectorOptions | None = None, reporter: Reporter | None = None) -> PoseDetector:
+    """The detector of that name; if ``auto`` had a choice, the reporter is told which and why.
+
+    Raises InputError if there is none, or a model or its weights cannot be used.
+    """
+    reporter = reporter or QuietReporter()
     try:
-        return create_detector(name)
+        detector = create_detector(name, options, reporter.stage)
     except (ValueError, AssetError) as error:
         raise InputError(str(error)) from error
+    if detector.chosen:
+        reporter.say(f"detector: {detector.name}, because {detector.chosen}")
+    return detector
 
 
 def detect_people(
@@ -52,17 +62,14 @@ def detect_people(
     last: FramePeople | None = None
     for arrays in workspace.chunks(_PEOPLE):
         last = unpack_people(arrays)[-1]
-    people = last.people if last else ()
     done = workspace.count(_PEOPLE) * _CHUNK
     warnings: list[str] = []
     pending: list[FramePeople] = []
     frames = read_frames(source, start_s=last.time_s if last else start_s, stop_s=end_s, on_warning=warnings.append)
     with closing(prefetch(frames)) as stream:
-        for frame in stream:
-            if last is not None and frame.index <= last.frame_index:
-                continue
-            people = tuple(detector.detect(frame.image, people, frame.index))
-            pending.append(FramePeople(frame.index, frame.time_s, people))
+        new = (frame for frame in stream if last is None or frame.index > last.frame_index)
+        for found in _detected(new, detector, last.people if last else ()):
+            pending.append(found)
             done += 1
             on_progress(done)
             if len(pending) == _CHUNK:
@@ -74,6 +81,21 @@ def detect_people(
     workspace.append(_WARNINGS, 0, {"text": np.array(warnings, dtype=np.str_)})
     workspace.complete(_PEOPLE)
     return warnings
+
+
+def _detected(frames: Iterable[Frame], detector: PoseDetector, people: tuple[Person2D, ...]) -> Iterator[FramePeople]:
+    """The people of each frame, ``people`` being those before the first; several frames at once if that is faster."""
+    if isinstance(detector, BatchPoseDetector):
+        # An iterator of its own, so that each batch goes on where the one before ended.
+        rest = iter(frames)
+        while batch := list(islice(rest, detector.batch_size)):
+            found = detector.detect_batch([frame.image for frame in batch])
+            for frame, at_once in zip(batch, found, strict=True):
+                yield FramePeople(frame.index, frame.time_s, tuple(at_once))
+        return
+    for frame in frames:
+        people = tuple(detector.detect(frame.image, people, frame.index))
+        yield FramePeople(frame.index, frame.time_s, people)
 
 
 def stored_people(workspace: Workspace) -> Iterator[FramePeople]:

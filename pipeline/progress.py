@@ -15,7 +15,7 @@ Advance = Callable[[int], None]
 class Reporter(Protocol):
     """Listens to a run."""
 
-    def stage(self, name: str, total: int | None) -> AbstractContextManager[Advance]:
+    def stage(self, name: str, total: int | None, unit: str = "frames") -> AbstractContextManager[Advance]:
         """A stage begins; the value of the block is called with the number of steps done. ``total`` may be unknown."""
         ...
 
@@ -32,7 +32,7 @@ class QuietReporter:
     """Shows nothing."""
 
     @contextmanager
-    def stage(self, name: str, total: int | None) -> Iterator[Advance]:
+    def stage(self, name: str, total: int | None, unit: str = "frames") -> Iterator[Advance]:
         """See ``Reporter``."""
         yield lambda done: None
 
@@ -53,7 +53,7 @@ class ConsoleReporter:
         self._results = Console(highlight=False, soft_wrap=True)
 
     @contextmanager
-    def stage(self, name: str, total: int | None) -> Iterator[Advance]:
+    def stage(self, name: str, total: int | None, unit: str = "frames") -> Iterator[Advance]:
         """See ``Reporter``."""
         from rich.progress import (
             BarColumn,
@@ -71,7 +71,7 @@ class ConsoleReporter:
             def render(self, task: Task) -> Text:
                 # Over the whole stage: rich's own speed needs several updates, and short stages make one.
                 elapsed = task.finished_time if task.finished else task.elapsed
-                return Text(f"{task.completed / elapsed:5.1f} frames/s" if elapsed else "", style="cyan")
+                return Text(f"{task.completed / elapsed:5.1f} {unit}/s" if elapsed else "", style="cyan")
 
         columns = (
             TextColumn("{task.description:<8}"), BarColumn(bar_width=30), MofNCompleteColumn(), Speed(),

@@ -97,7 +97,7 @@ def _run(
 
     # Everything that can be wrong with what was given is found before the long part of the work.
     lifter, prior = load_lifter(settings)
-    detector = load_detector(settings.detector)
+    detector = load_detector(settings.detector, settings.detector_options(), reporter)
     record = detector.describe()
     # Chunks of another version may have been made differently.
     made_by = {"version": version("zedo-video"), "detector": record, "start": settings.start, "end": settings.end}

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from dataclasses import fields
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from detectors.options import DetectorOptions
 from pipeline.errors import InputError
 
 __all__ = ["DEFAULT_CONFIG", "RunSettings", "load_settings"]
@@ -35,6 +37,13 @@ class RunSettings(BaseModel):
     camera: Path | None = None
     person_height: Annotated[float, Field(ge=0.3, le=2.6)] | None = None
     detector: str = "auto"
+    det_config: str | None = None
+    det_weights: str | None = None
+    pose_config: str | None = None
+    pose_weights: str | None = None
+    flip_test: bool = False
+    runtime: Literal["onnx", "torch"] = "onnx"
+    offline: bool = False
     max_people: Annotated[int, Field(ge=1)] | None = None
     person: tuple[Annotated[int, Field(ge=1)], ...] = ()
     start: Annotated[float, Field(ge=0)] | None = None
@@ -43,6 +52,10 @@ class RunSettings(BaseModel):
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     gif_width: Annotated[int, Field(ge=64, le=4096)] = 640
     gif_fps: Annotated[float, Field(gt=0, le=50)] = 15.0
+
+    def detector_options(self) -> DetectorOptions:
+        """What detectors are told."""
+        return DetectorOptions(**{field.name: getattr(self, field.name) for field in fields(DetectorOptions)})
 
     @field_validator("smooth", mode="before")
     @classmethod

@@ -59,7 +59,16 @@ class _Seconds(click.ParamType):
 @click.option(
     "--person-height", type=float, metavar="M", help="Standing height of the people in metres, sets the scale."
 )
-@click.option("--detector", metavar="NAME", help="2D detector: auto (default) or movenet.")
+@click.option(
+    "--detector", metavar="NAME", help="2D detector: mmpose, movenet, or auto (default): MMPose if it can be used."
+)
+@click.option("--det-config", metavar="NAME|FILE", help="Person detector of MMDet (RTMDet-m).")
+@click.option("--det-weights", metavar="FILE|URL", help="Its weights (those of the model zoo).")
+@click.option("--pose-config", metavar="NAME|FILE", help="Keypoint model of MMPose (RTMPose-m, Halpe-26).")
+@click.option("--pose-weights", metavar="FILE|URL", help="Its weights (those of the model zoo).")
+@click.option("--flip-test", is_flag=True, default=None, help="Average with the mirrored picture; twice the time.")
+@click.option("--runtime", type=click.Choice(["onnx", "torch"]), help="What runs MMPose's networks (onnx).")
+@click.option("--offline", is_flag=True, default=None, envvar="ZEDO_OFFLINE", help="Download no weights.")
 @click.option("--max-people", type=int, metavar="N", help="Keep the N people seen in most frames.")
 @click.option("--person", type=int, multiple=True, metavar="ID", help="Keep this person only; may be repeated.")
 @click.option("--start", type=float, metavar="S", help="Begin at this time in seconds.")

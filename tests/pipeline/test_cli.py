@@ -318,7 +318,7 @@ def test_a_killed_run_resumes(short_clip: Path, tmp_path: Path, monkeypatch: pyt
             return self.inner.detect(image, previous, frame_index)  # type: ignore[arg-type]
 
     dying = Dying()
-    monkeypatch.setattr(detection, "load_detector", lambda name: dying)
+    monkeypatch.setattr(detection, "load_detector", lambda *given: dying)
     with pytest.raises(Killed):
         run_video(short_clip, [tmp_path / "r.npz"], settings, reporter)
     assert not (tmp_path / "r.npz").exists()

@@ -35,7 +35,7 @@ class Notes:
         self.said: list[str] = []
 
     @contextmanager
-    def stage(self, name: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    def stage(self, name: str, total: int | None, unit: str = "frames") -> Iterator[Callable[[int], None]]:
         yield lambda done: None
 
     def warn(self, text: str) -> None:

@@ -16,6 +16,7 @@ COMMANDS = {
     "prepare": "Make training poses of motion capture (BVH or .npz).",
     "train": "Train a prior or compute starting poses.",
     "evaluate": "Measure the accuracy on data with known answers.",
+    "webcam": "Live 3D from a camera, in a window or a browser page.",
     "bench": "Measure time, memory and the distance to the matmul limit.",
 }
 

@@ -1,0 +1,425 @@
+"""Lifting while it happens: one frame at a time, from the past alone."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from detectors.h36m import to_h36m17
+from detectors.people import Person2D, PersonTrack2D
+from lifting.body import bone_lengths, stature
+from lifting.bones import BoneKeeper
+from lifting.camera import Camera
+from lifting.device import matmul_dtype
+from lifting.evidence import Evidence
+from lifting.geometry import solve_translation
+from lifting.network import ScoreNetwork
+from lifting.oil import optimise
+from lifting.one_euro import OneEuro
+from lifting.prior import Prior, StartingPoses
+from lifting.schedule import fast_schedule
+from lifting.start_network import OFFSETS_S
+from lifting.starts import LearntStart
+from lifting.temporal import neighbour_rows, time_kernel
+from lifting.uncertainty import joint_sigma
+
+__all__ = ["LiveLifter", "LivePose", "LiveSettings"]
+
+#: The body is known after about this many frames; it goes on being learnt as if these were all, so that a wrong
+#: beginning is forgotten.
+_BODY_FRAMES = 300
+
+
+@dataclass(frozen=True)
+class LiveSettings:
+    """Settings of live lifting.
+
+    Attributes:
+        steps: optimiser steps per frame.
+        t_high, t_low: first and last diffusion time: low, because the frame before is nearly right.
+        rows: frames of the past, this one included, that are optimised together.
+        memory_s: how far back the past is looked at, seconds.
+        warm: share of the result of the frame before in the start; the rest is the learnt start.
+        couple_s: width of the kernel over these frames, seconds (1 sigma).
+        bones: share of the way to the held bone lengths per step.
+        calm_hz, quick: cutoff of the smoothing of a joint at rest, and how much it opens per m/s (``OneEuro``).
+        turned_m: mean distance of the learnt start from the frame before at which one of them must be a flip.
+        jumped: shift of the person in the picture from frame to frame, in spreads of its keypoints, that nobody makes.
+        forget_s: a person who was away for longer is new.
+        imputed_below, least_joints, person_height_m: see ``lifting.settings.LiftSettings``.
+    """
+
+    steps: int = 8
+    t_high: float = 0.04
+    t_low: float = 0.03
+    relax: float = 1.8
+    rows: int = 6
+    memory_s: float = 0.36
+    warm: float = 0.5
+    fresh: float = 0.0
+    couple_s: float = 2 / 30
+    degree: int = 2
+    bones: float = 0.4
+    calm_hz: float = 2.0
+    quick: float = 4.0
+    turned_m: float = 0.25
+    jumped: float = 1.5
+    forget_s: float = 0.5
+    imputed_below: float = 0.15
+    least_joints: int = 5
+    person_height_m: float | None = None
+
+
+@dataclass(frozen=True)
+class LivePose:
+    """One person now; units and axes as in ``lifting.tracks.Track3D``.
+
+    Attributes:
+        track_id: identity.
+        joints_m: ``[17, 3]`` absolute, metres, camera axes, smoothed.
+        raw_joints_m: ``[17, 3]`` before smoothing.
+        sigma_m: ``[17]``.
+        imputed: ``[17]`` bool.
+        keypoints_px: ``[17, 2]``, NaN where there is none.
+        confidence: ``[17]``.
+        box: ``[4]`` px.
+        restarted: nothing of the past went into it: the person is new, or the past was wrong.
+    """
+
+    track_id: int
+    joints_m: NDArray[np.float64]
+    raw_joints_m: NDArray[np.float64]
+    sigma_m: NDArray[np.float64]
+    imputed: NDArray[np.bool_]
+    keypoints_px: NDArray[np.float64]
+    confidence: NDArray[np.float64]
+    box: NDArray[np.float64]
+    restarted: bool
+
+
+@dataclass
+class _Row:
+    """A frame of a person: what was seen, and what was made of it ``[17, 3]`` (None if nothing yet)."""
+
+    time_s: float
+    rays: NDArray[np.float64]
+    confidence: NDArray[np.float64]
+    x: Tensor | None = None
+
+
+@dataclass
+class _Past:
+    """What is remembered of a person."""
+
+    rows: list[_Row] = field(default_factory=list)
+    lengths: Tensor | None = None
+    frames: int = 0
+    filters: tuple[OneEuro, OneEuro, OneEuro] | None = None
+
+    def restart(self) -> None:
+        """Poses of the past no longer count; what was seen, and the body, do."""
+        for row in self.rows:
+            row.x = None
+        self.filters = None
+
+
+class LiveLifter:
+    """Lifts people frame by frame: the learnt start, the prior and the steps of ``Lifter``, without the future.
+
+    The frames of the last moments are optimised together again and again, each from where it was; the newest one begins
+    between the learnt start and the frame before. Bone lengths are those of all frames so far.
+
+    Args:
+        prior: the score network.
+        starts: with a network for the learnt start.
+        device: where the optimiser runs.
+        settings: see ``LiveSettings``.
+
+    Raises:
+        ValueError: there is no network for the learnt start, or the prior has other joints.
+    """
+
+    def __init__(
+        self, prior: Prior, starts: StartingPoses, device: torch.device, settings: LiveSettings | None = None
+    ) -> None:
+        if prior.network.joints != 17:
+            raise ValueError(f"the prior {prior.name} has {prior.network.joints} joints; lifting a video needs 17")
+        if starts.network is None:
+            raise ValueError("lifting live needs the network for the learnt start; give one with --start-network")
+        self.settings = settings or LiveSettings()
+        self.device, self._dtype = device, matmul_dtype(device)
+        self._schedule = fast_schedule(self.settings.steps, t_high=self.settings.t_high, t_low=self.settings.t_low, relax=self.settings.relax)
+        network = copy.deepcopy(prior.network).to(device)
+        self._network = _Folded(network, self._schedule.times.to(device, torch.float32), self._dtype)
+        self._start_network = copy.deepcopy(starts.network).to(device).calculating_in(self._dtype)
+        self._mean_bones = torch.from_numpy(starts.bone_lengths_m).to(device, torch.float32)
+        self._size_m = starts.size_m
+        self._starts = starts
+        self._past: dict[int, _Past] = {}
+
+    def describe(self) -> dict[str, Any]:
+        """Every setting that took effect, as JSON values, for the provenance of a recording."""
+        return {
+            "lifting": {**asdict(self.settings), "causal": True},
+            "starting_poses_sha256": self._starts.sha256,
+            "start_network_sha256": self._starts.network_sha256,
+            "computed_on": str(self.device),
+            "matrix_products_in": str(self._dtype).removeprefix("torch."),
+        }
+
+    def reset(self) -> None:
+        """Forget everybody."""
+        self._past.clear()
+
+    @torch.inference_mode()
+    def lift(self, people: Sequence[Person2D], time_s: float, camera: Camera) -> list[LivePose]:
+        """Everybody in a frame of whom enough is seen.
+
+        Args:
+            people: with different track ids; the past of an id goes into its pose.
+            time_s: when the frame was taken, seconds; if it is not later than that of the last call, the past is
+                forgotten.
+            camera: of the frame.
+        """
+        self._forget(time_s)
+        evidence = [_evidence(person, time_s) for person in people]
+        seen = [
+            (person, keypoints, confidence)
+            for person, (keypoints, confidence) in zip(people, evidence, strict=True)
+            if np.count_nonzero(confidence >= self.settings.imputed_below) >= self.settings.least_joints
+        ]
+        if not seen:
+            return []
+        pasts = []
+        for person, keypoints, confidence in seen:
+            past = self._past.setdefault(_identity(person), _Past())
+            # A joint without evidence is never looked at, but NaN times 0 would be NaN.
+            rays = np.where(confidence[:, None] > 0, camera.rays(keypoints), [0.0, 0.0, 1.0])
+            self._remember(past, _Row(time_s, rays, confidence))
+            pasts.append(past)
+        begin, doubt = self._begin(pasts)
+        found = self._optimise(pasts, begin)
+        return [
+            self._pose(person, keypoints, confidence, past, raw, time_s, expected)
+            for (person, keypoints, confidence), past, raw, expected in zip(seen, pasts, found, doubt, strict=True)
+        ]
+
+    def _forget(self, time_s: float) -> None:
+        """Drop people who were away for too long, and all if time went back."""
+        last = {identity: past.rows[-1].time_s for identity, past in self._past.items()}
+        if any(then >= time_s for then in last.values()):
+            self._past.clear()
+            return
+        for identity, then in last.items():
+            if time_s - then > self.settings.forget_s:
+                del self._past[identity]
+
+    def _remember(self, past: _Past, row: _Row) -> None:
+        settings = self.settings
+        if past.rows and _shift(past.rows[-1], row) > settings.jumped:
+            past.restart()
+            past.rows.clear()
+        past.rows.append(row)
+        past.rows = [old for old in past.rows if old.time_s >= row.time_s - settings.memory_s]
+
+    def _begin(self, pasts: Sequence[_Past]) -> tuple[list[Tensor], NDArray[np.float64]]:
+        """Where the newest frame of everybody begins, ``[17, 3]`` each, and the error expected of the learnt start."""
+        rows, group = _together([past.rows for past in pasts])
+        evidence = self._evidence(rows, group)
+        times = np.array([row.time_s for row in rows])
+        around = neighbour_rows(times, group, OFFSETS_S, self.device)
+        starts = LearntStart(self._start_network, around)(evidence, 1)
+        newest = np.flatnonzero(np.append(np.diff(group) != 0, True))
+        assert starts.sigma_m is not None
+        begin = []
+        fresh = self.settings.fresh
+        if fresh > 0:
+            for row, guess in zip(rows, starts.x[0], strict=True):
+                if row.x is not None:
+                    row.x = row.x + fresh * (guess - guess.mean(dim=0) + row.x.mean(dim=0) - row.x)
+        for past, guess in zip(pasts, starts.x[0, newest], strict=True):
+            before = past.rows[-2].x if len(past.rows) > 1 else None
+            if before is not None:
+                before = before - before.mean(dim=0) + guess.mean(dim=0)
+                if float((before - guess).norm(dim=-1).mean()) > self.settings.turned_m:
+                    past.restart()
+                    before = None
+            begin.append(guess if before is None else guess + self.settings.warm * (before - guess))
+        return begin, starts.sigma_m[newest].cpu().numpy().astype(np.float64)
+
+    def _optimise(self, pasts: Sequence[_Past], begin: Sequence[Tensor]) -> list[NDArray[np.float64]]:
+        """Absolute joints ``[17, 3]`` of the newest frames, metres, of the size of a body."""
+        settings = self.settings
+        for past, x in zip(pasts, begin, strict=True):
+            past.rows[-1].x = x
+        windows = [[row for row in past.rows[-settings.rows :] if row.x is not None] for past in pasts]
+        rows, group = _together(windows)
+        evidence = self._evidence(rows, group)
+        x = torch.stack([row.x for row in rows if row.x is not None])
+        T = solve_translation(x, evidence.rays, evidence.confidence**4)
+        kernel = None
+        if settings.couple_s > 0 and len(rows) > len(pasts):
+            kernel = time_kernel(np.array([row.time_s for row in rows]), group, settings.couple_s, degree=self.settings.degree)
+        keeper = _KnownBones(self._mean_bones, evidence, pasts)
+        x, T = optimise(
+            self._network, self._schedule, x, T, evidence.rays, evidence.confidence,
+            couple=_coupling(None if kernel is None else kernel.on(self.device), keeper, settings.bones),
+            dtype=self._dtype,
+        )  # fmt: skip
+        lengths = keeper.lengths(x)
+        X = keeper(x + T[:, None], 1.0).cpu().numpy().astype(np.float64)
+        found, at = [], 0
+        for past, window in zip(pasts, windows, strict=True):
+            for row, settled in zip(window, x[at : at + len(window)], strict=True):
+                row.x = settled
+            at += len(window)
+            past.frames = min(past.frames + 1, _BODY_FRAMES)
+            known = lengths[at - 1] if past.lengths is None else past.lengths
+            past.lengths = known + (lengths[at - 1] - known) / past.frames
+            found.append(self._sized(X[at - 1]))
+        return found
+
+    def _sized(self, joints: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Scaled about the camera, which keeps the picture, to the size of a body."""
+        height = self.settings.person_height_m
+        if height is not None:
+            return np.asarray(joints * (height / stature(joints)))
+        return np.asarray(joints * (self._size_m / bone_lengths(joints).sum()))
+
+    def _pose(
+        self,
+        person: Person2D,
+        keypoints: NDArray[np.float64],
+        confidence: NDArray[np.float64],
+        past: _Past,
+        raw: NDArray[np.float64],
+        time_s: float,
+        doubt: NDArray[np.float64],
+    ) -> LivePose:
+        imputed = confidence < self.settings.imputed_below
+        restarted = past.filters is None
+        return LivePose(
+            track_id=_identity(person),
+            joints_m=self._smoothed(past, raw, time_s),
+            raw_joints_m=raw,
+            sigma_m=joint_sigma(confidence[None], imputed[None], doubt[None])[0],
+            imputed=imputed,
+            keypoints_px=keypoints,
+            confidence=confidence,
+            box=person.box.astype(np.float64),
+            restarted=restarted,
+        )
+
+    def _smoothed(self, past: _Past, raw: NDArray[np.float64], time_s: float) -> NDArray[np.float64]:
+        """Pose, direction and distance of the person apart: the distance is the least certain and changes slowly."""
+        settings = self.settings
+        if past.filters is None:
+            past.filters = (
+                OneEuro(settings.calm_hz, settings.quick),
+                OneEuro(settings.calm_hz, settings.quick),
+                OneEuro(settings.calm_hz / 3, settings.quick / 3),
+            )
+        pose, place, depth = past.filters
+        root = raw[:1]
+        distance = np.linalg.norm(root, axis=-1, keepdims=True)
+        direction = place(root / distance, time_s)
+        far = np.exp(depth(np.log(distance), time_s))
+        return np.asarray(pose(raw - root, time_s) + direction * far)
+
+    def _evidence(self, rows: Sequence[_Row], group: NDArray[np.int64]) -> Evidence:
+        def tensor(values: list[NDArray[np.float64]]) -> Tensor:
+            return torch.from_numpy(np.stack(values)).to(self.device, torch.float32)
+
+        return Evidence(
+            tensor([row.rays for row in rows]),
+            tensor([row.confidence for row in rows]),
+            torch.from_numpy(group).to(self.device),
+            int(group[-1]) + 1,
+        )
+
+
+class _Folded(ScoreNetwork):
+    """A network that is folded once for its schedule and not anew in every frame, which takes longer than a frame."""
+
+    def __init__(self, network: ScoreNetwork, times: Tensor, dtype: torch.dtype) -> None:
+        torch.nn.Module.__init__(self)
+        self._ready = network.folded(times, dtype)
+
+    def folded(self, times: Tensor, dtype: torch.dtype) -> Callable[[Tensor, int], Tensor]:
+        """See ``ScoreNetwork.folded``; always for the times that it was made for."""
+        return self._ready
+
+
+class _KnownBones(BoneKeeper):
+    """Bone lengths of this window and of all frames before it, by their numbers."""
+
+    def __init__(self, mean_m: Tensor, evidence: Evidence, pasts: Sequence[_Past]) -> None:
+        super().__init__(mean_m, evidence.group, evidence.groups, evidence.confidence)
+        present = torch.bincount(evidence.group, minlength=evidence.groups)
+        nothing = torch.zeros_like(mean_m)
+        known = torch.stack([nothing if past.lengths is None else past.lengths for past in pasts])
+        share = torch.tensor([float(past.frames) for past in pasts], device=mean_m.device)
+        share = share / (share + present)
+        self._known, self._share = known[evidence.group], share[evidence.group, None]
+
+    def lengths(self, x: Tensor) -> Tensor:
+        """See ``BoneKeeper.lengths``."""
+        own = super().lengths(x)
+        return own + self._share * (self._known - own)
+
+
+def _coupling(
+    kernel: Callable[[Tensor], Tensor] | None, keeper: BoneKeeper, bones: float
+) -> Callable[[int, Tensor], Tensor]:
+    def couple(step: int, x: Tensor) -> Tensor:
+        return keeper(x if kernel is None else kernel(x), bones)
+
+    return couple
+
+
+def _together(people: Sequence[Sequence[_Row]]) -> tuple[list[_Row], NDArray[np.int64]]:
+    """The frames of everybody in one list, and whose each of them is."""
+    group = np.repeat(np.arange(len(people)), [len(rows) for rows in people])
+    return [row for rows in people for row in rows], group
+
+
+def _shift(before: _Row, now: _Row) -> float:
+    """How far a person moved through the picture, in spreads of the keypoints (see ``LiveSettings.jumped``)."""
+    both = np.minimum(before.confidence, now.confidence)
+    if both.sum() <= 0:
+        return math.inf
+    weight = (both / both.sum())[:, None]
+    old, new = before.rays[:, :2], now.rays[:, :2]
+    centre = (weight * old).sum(axis=0)
+    spread = math.sqrt(float((weight * (old - centre) ** 2).sum()))
+    return float(np.linalg.norm((weight * (new - old)).sum(axis=0))) / max(spread, 1e-3)
+
+
+def _identity(person: Person2D) -> int:
+    if person.track_id is None:
+        raise ValueError("people must be tracked before they are lifted live; their track_id is None")
+    return person.track_id
+
+
+def _evidence(person: Person2D, time_s: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Keypoints ``[17, 2]`` and confidence ``[17]`` in the order of Human3.6M."""
+    keypoints, confidence = to_h36m17(
+        PersonTrack2D(
+            track_id=_identity(person),
+            frame_index=np.zeros(1, np.int64),
+            time_s=np.array([time_s]),
+            keypoints_px=person.keypoints_px[None],
+            confidence=person.confidence[None],
+            boxes=person.box[None],
+            layout=person.layout,
+        )
+    )
+    return keypoints[0], confidence[0]

@@ -1,0 +1,162 @@
+"""What a live session leaves behind: the picture as a film, the people as a result file."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lifting.camera import Camera
+from lifting.live import LivePose
+from lifting.tracks import Track3D
+from pipeline.atomic import atomic_path, claimed
+from pipeline.live.slot import Closed, Slot
+from pipeline.outputs import is_video
+from pipeline.results import Result, save_json, save_npz
+
+if TYPE_CHECKING:
+    from visualize.writers import FrameWriter
+
+__all__ = ["Moment", "Recorder"]
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One frame to record: the composed picture (None if nobody draws one), the people, and when it was taken."""
+
+    picture: NDArray[np.uint8] | None
+    poses: tuple[LivePose, ...]
+    time_s: float
+
+
+class Recorder:
+    """Writes one recording on a thread of its own; a slow disk loses pictures, not time.
+
+    The files appear under their names, whole, when ``finish`` is called: whatever ended the session.
+
+    Args:
+        outputs: paths; the extension decides, as for a run.
+        camera: of the frames.
+        metadata: how the poses were made.
+
+    Raises:
+        OutputError: a file cannot be written there.
+    """
+
+    def __init__(self, outputs: Sequence[Path], camera: Camera, metadata: Mapping[str, Any]) -> None:
+        self.outputs = tuple(outputs)
+        self.error: BaseException | None = None
+        self._camera, self._metadata = camera, metadata
+        self._films: list[FrameWriter] = []
+        self._data = [path for path in outputs if not is_video(path)]
+        self._rows: dict[int, list[tuple[int, float, LivePose]]] = {}
+        self._count, self._first_s, self._pictures = 0, 0.0, 0
+        self._pictures_in: Slot[Moment] = Slot()
+        self._files = ExitStack()
+        try:
+            self._files.enter_context(claimed(self.outputs))
+            self._parts = {path: self._files.enter_context(atomic_path(path)) for path in self.outputs}
+        except BaseException:
+            self._files.close()
+            raise
+        self._thread = threading.Thread(target=self._write, name="record", daemon=True)
+        self._thread.start()
+
+    @property
+    def wants_pictures(self) -> bool:
+        """Whether a film is among the outputs."""
+        return any(is_video(path) for path in self.outputs)
+
+    def add(self, moment: Moment) -> None:
+        """Record a frame; never waits."""
+        if not self._count:
+            self._first_s = moment.time_s
+        for pose in moment.poses if self._data else ():
+            self._rows.setdefault(pose.track_id, []).append((self._count, moment.time_s - self._first_s, pose))
+        self._count += 1
+        if moment.picture is not None:
+            self._pictures_in.put(moment)
+
+    def finish(self) -> tuple[Path, ...]:
+        """Complete the files and give them their names.
+
+        Returns:
+            What was written: nothing if there was no frame.
+
+        Raises:
+            OutputError, OSError, ValueError: the disk did not take it; nothing is left then.
+        """
+        self._pictures_in.close()
+        self._thread.join()
+        try:
+            with self._files:
+                if self.error is not None:
+                    raise self.error
+                if not self._count or (self.wants_pictures and not self._pictures):
+                    raise _NothingRecorded
+                result = Result(tuple(map(self._track, sorted(self._rows))), self._camera, dict(self._metadata))
+                for path in self._data:
+                    save = save_json if path.suffix.lower() == ".json" else save_npz
+                    save(self._parts[path], result)
+        except _NothingRecorded:
+            return ()
+        return self.outputs
+
+    def _write(self) -> None:
+        from visualize.writers import open_writer
+
+        try:
+            with ExitStack() as stack:
+                writers = [stack.enter_context(open_writer(self._parts[p])) for p in self.outputs if is_video(p)]
+                try:
+                    while True:
+                        moment = self._pictures_in.take()
+                        if moment is not None and moment.picture is not None:
+                            for writer in writers:
+                                writer.write(moment.picture, moment.time_s)
+                            self._pictures += 1
+                except Closed:
+                    pass
+                if not self._pictures:
+                    # A writer without a frame has no file to finish.
+                    for writer in writers:
+                        writer.abort()
+        except BaseException as error:
+            self.error = error
+            self._pictures_in.close()
+
+    def _track(self, identity: int) -> Track3D:
+        """One row per recorded frame from first to last sight, NaN where the person was not there."""
+        frames, times, poses = zip(*self._rows[identity], strict=True)
+        at = np.array(frames) - frames[0]
+        length = int(at[-1]) + 1
+
+        def spread(values: Sequence[NDArray[Any]], empty: float | bool) -> NDArray[Any]:
+            first = np.asarray(values[0])
+            full = np.full((length, *first.shape), empty, dtype=first.dtype)
+            full[at] = np.stack(values)
+            return full
+
+        nan = float("nan")
+        return Track3D(
+            track_id=identity,
+            frame_index=np.arange(length, dtype=np.int64) + frames[0],
+            time_s=np.interp(np.arange(length), at, np.array(times)),
+            joints_m=spread([pose.joints_m for pose in poses], nan),
+            raw_joints_m=spread([pose.raw_joints_m for pose in poses], nan),
+            sigma_m=spread([pose.sigma_m for pose in poses], nan),
+            imputed=spread([pose.imputed for pose in poses], True),
+            keypoints_px=spread([pose.keypoints_px for pose in poses], nan),
+            confidence=spread([pose.confidence for pose in poses], 0.0),
+            boxes=spread([pose.box for pose in poses], nan),
+        )
+
+
+class _NothingRecorded(Exception):
+    """There was no frame: the temporary files go."""

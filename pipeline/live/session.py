@@ -1,0 +1,327 @@
+"""A live session: capture, detect, lift and display at the same time, each on a thread of its own."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from detectors.base import PoseDetector
+from detectors.people import Person2D
+from lifting.camera import Camera
+from lifting.live import LiveLifter, LivePose
+from pipeline.live.feed import Feed, Picture
+from pipeline.live.identity import Identities
+from pipeline.live.recorder import Moment, Recorder
+from pipeline.live.slot import Closed, Slot
+from pipeline.live.source import Capture, Captured, LiveSource
+from pipeline.live.stats import Meter
+from visualize.live import LiveComposer, Note
+
+__all__ = ["KEYS", "End", "Session"]
+
+#: What the keys do, for the help of window and page.
+KEYS = {"q": "quit", "m": "mirror", "r": "record", "space": "reset", "p": "switch person"}
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class End:
+    """Why a session ended: in words, with an error if it failed."""
+
+    reason: str
+    error: BaseException | None = None
+
+
+@dataclass(frozen=True)
+class _Tracked:
+    frame: Captured
+    people: list[Person2D]
+    detect_s: float
+
+
+@dataclass(frozen=True)
+class _Lifted:
+    frame: Captured
+    poses: list[LivePose]
+    present: tuple[int, ...]
+    detect_s: float
+    lift_s: float
+
+
+class Session:
+    """Runs until somebody or something ends it.
+
+    Between the stages there is room for the newest item only: who is behind misses frames, and the picture is never
+    older than one frame of each stage.
+
+    Args:
+        source: where frames come from.
+        detector: finds people in them.
+        lifter: lifts them.
+        camera: of the frames.
+        meter: counts and times.
+        feed: gets every picture; None if nobody looks at pictures.
+        shown_elsewhere: a window shows the pictures of the feed and tells the meter when.
+        new_recorder: begins a recording when ``r`` is pressed.
+        recording: begin with one.
+        mirrored: begin mirrored.
+    """
+
+    def __init__(
+        self,
+        source: LiveSource,
+        detector: PoseDetector,
+        lifter: LiveLifter,
+        camera: Camera,
+        meter: Meter,
+        *,
+        feed: Feed | None,
+        shown_elsewhere: bool = False,
+        new_recorder: Callable[[], Recorder],
+        recording: bool = False,
+        mirrored: bool = False,
+    ) -> None:
+        self.meter, self.feed = meter, feed
+        self.written: list[Path] = []
+        self.end: End | None = None
+        self._source, self._detector, self._lifter, self._camera = source, detector, lifter, camera
+        self._shown_elsewhere, self._new_recorder = shown_elsewhere, new_recorder
+        self._mirrored = mirrored
+        self._person: int | None = None
+        self._present: tuple[int, ...] = ()
+        self._recorder: Recorder | None = new_recorder() if recording else None
+        self._problem = ""
+        self._lock = threading.Lock()
+        self._recording_lock = threading.Lock()
+        self._identities = Identities()
+        self._composer = LiveComposer((source.video.width, source.video.height), camera)
+        self._resets = [threading.Event() for _ in range(3)]
+        captured: Slot[Captured] = Slot()
+        tracked: Slot[_Tracked] = Slot()
+        lifted: Slot[_Lifted] = Slot()
+        self._capture = Capture(source, captured, meter.capture, self._source_ended)
+        self._stages: list[_Stage[Any]] = [
+            _Stage("detect", captured, self._detecting(tracked), self._failed),
+            _Stage("lift", tracked, self._lifting(lifted), self._failed),
+            _Stage("display", lifted, self._displaying(), self._failed),
+        ]
+
+    def start(self) -> None:
+        """Begin."""
+        for stage in self._stages:
+            stage.start()
+        self._capture.start()
+
+    def stop(self, reason: str, error: BaseException | None = None) -> None:
+        """End the session for this reason; the first one counts. Only asks: ``close`` does it."""
+        if self.end is None:
+            self.end = End(reason, error)
+
+    def close(self) -> None:
+        """End all threads and complete the recording.
+
+        Raises whatever kept the recording from being written.
+        """
+        self.stop("closed")
+        self._capture.stop()
+        for stage in self._stages:
+            stage.stop()
+        if self.feed is not None:
+            self.feed.close()
+        self._finish_recording()
+
+    def key(self, name: str) -> None:
+        """Do what a key asks for (``KEYS``); others do nothing. May be called by any thread."""
+        if name == "q":
+            self.stop("quit")
+        elif name == "m":
+            self._mirrored = not self._mirrored
+        elif name == "r":
+            self._toggle_recording()
+        elif name == "space":
+            self._person = None
+            for event in self._resets:
+                event.set()
+        elif name == "p":
+            self._switch_person()
+
+    def status(self) -> dict[str, Any]:
+        """What the page shows beside the picture, as JSON values."""
+        reading = self.meter.reading()
+        return {
+            "fps": round(reading.fps, 1),
+            "latency_ms": _rounded(reading.latency_ms),
+            "lift_ms": _rounded(reading.lift_ms),
+            "detect_ms": _rounded(reading.detect_ms),
+            "dropped": reading.dropped,
+            "people": list(self._present),
+            "person": self._person,
+            "mirrored": self._mirrored,
+            "recording": self._recorder is not None,
+            "problem": self._problem,
+        }
+
+    def _source_ended(self, error: BaseException | None) -> None:
+        self.stop("the source has ended", error)
+
+    def _failed(self, error: BaseException) -> None:
+        self.stop("failed", error)
+
+    def _switch_person(self) -> None:
+        """Everybody, then one after the other, then everybody again."""
+        present = sorted(self._present)
+        later = [i for i in present if self._person is None or i > self._person]
+        self._person = later[0] if later and len(present) > 1 else None
+
+    def _detecting(self, out: Slot[_Tracked]) -> Callable[[Captured], None]:
+        previous: list[Person2D] = []
+        count = 0
+
+        def detect(frame: Captured) -> None:
+            nonlocal previous, count
+            if self._asked(0):
+                previous = []
+                self._identities.reset()
+            began = time.perf_counter()
+            previous = self._detector.detect(frame.image, previous, count)
+            count += 1
+            people = self._identities.update(previous, frame.time_s)
+            out.put(_Tracked(frame, people, time.perf_counter() - began))
+
+        return detect
+
+    def _lifting(self, out: Slot[_Lifted]) -> Callable[[_Tracked], None]:
+        def lift(tracked: _Tracked) -> None:
+            if self._asked(1):
+                self._lifter.reset()
+            present = tuple(person.track_id for person in tracked.people if person.track_id is not None)
+            self._present = present
+            chosen = [person for person in tracked.people if self._person in (None, person.track_id)]
+            if not chosen and present:
+                # The one who was chosen has gone.
+                self._person, chosen = None, tracked.people
+            began = time.perf_counter()
+            poses = self._lifter.lift(chosen, tracked.frame.time_s, self._camera)
+            seconds = time.perf_counter() - began
+            out.put(_Lifted(tracked.frame, poses, present, tracked.detect_s, seconds))
+
+        return lift
+
+    def _displaying(self) -> Callable[[_Lifted], None]:
+        number = 0
+
+        def display(lifted: _Lifted) -> None:
+            nonlocal number
+            if self._asked(2):
+                self._composer.reset()
+            frame = lifted.frame
+            with self._recording_lock:
+                recorder = self._recorder
+            picture = None
+            if self.feed is not None or (recorder is not None and recorder.wants_pictures):
+                picture = self._composer.compose(
+                    frame.image, lifted.poses, frame.time_s, self._notes(lifted), mirrored=self._mirrored
+                )
+            self._record(Moment(picture, tuple(lifted.poses), frame.time_s))
+            if picture is not None and self.feed is not None:
+                self.feed.put(Picture(number, picture, frame.captured_s, lifted.lift_s, lifted.detect_s))
+                number += 1
+            if not self._shown_elsewhere:
+                self.meter.display(frame.captured_s, lifted.lift_s, lifted.detect_s)
+
+        return display
+
+    def _asked(self, stage: int) -> bool:
+        """Whether a reset was asked for since this stage last looked."""
+        event = self._resets[stage]
+        if not event.is_set():
+            return False
+        event.clear()
+        return True
+
+    def _notes(self, lifted: _Lifted) -> Sequence[Note]:
+        reading = self.meter.reading()
+        latency = "-" if reading.latency_ms is None else f"{reading.latency_ms:.0f}"
+        notes = [Note(f"{reading.fps:.0f} fps   {latency} ms   {reading.dropped} dropped")]
+        if self._person is not None:
+            notes.append(Note(f"person {self._person} of {', '.join(map(str, lifted.present))}"))
+        if self._recorder is not None:
+            notes.append(Note("recording", alert=True))
+        if self._problem:
+            notes.append(Note(self._problem, alert=True))
+        return notes
+
+    def _record(self, moment: Moment) -> None:
+        with self._recording_lock:
+            recorder = self._recorder
+            if recorder is None:
+                return
+            recorder.add(moment)
+            if recorder.error is not None:
+                # A full disk ends the recording, not the picture.
+                self._problem = "the recording failed"
+                self._recorder = None
+                with suppress(Exception):
+                    recorder.finish()
+
+    def _toggle_recording(self) -> None:
+        if self._recorder is not None:
+            try:
+                self._finish_recording()
+            except Exception as error:
+                self._problem = f"the recording failed: {error}"
+            return
+        try:
+            recorder = self._new_recorder()
+        except Exception as error:
+            self._problem = f"no recording: {error}"
+            return
+        self._problem = ""
+        with self._recording_lock:
+            self._recorder = recorder
+
+    def _finish_recording(self) -> None:
+        with self._recording_lock:
+            recorder, self._recorder = self._recorder, None
+        if recorder is not None:
+            self.written += recorder.finish()
+
+
+class _Stage(Generic[T]):
+    """A thread that does one thing with the newest item, again and again."""
+
+    def __init__(
+        self, name: str, items: Slot[T], work: Callable[[T], None], on_error: Callable[[BaseException], None]
+    ) -> None:
+        self._items, self._work, self._on_error = items, work, on_error
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after the item in hand."""
+        self._items.close()
+        if self._thread.ident is not None:
+            self._thread.join(10.0)
+
+    def _run(self) -> None:
+        try:
+            while True:
+                item = self._items.take()
+                if item is not None:
+                    self._work(item)
+        except Closed:
+            pass
+        except BaseException as error:
+            self._on_error(error)
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 1)

@@ -8,7 +8,8 @@ things are in the way of importing them; each is looked at on its own, and nothi
    what is missing when it is called.
 2. ``xtcocotools`` has a wheel that was compiled for numpy 1 and cannot be loaded on numpy 2. ``mmpose`` imports it for
    masks and annotation files; ``pycocotools``, which ``mmdet`` brings along, has the same functions.
-3. ``mmengine`` imports ``pkg_resources``, which warns that it will go away (setuptools < 81 still has it).
+3. They call what PyTorch and setuptools have since deprecated (``torch.cuda.amp.autocast``, ``torch.meshgrid`` without
+   ``indexing``, ``pkg_resources``, which setuptools < 81 still has). It works; the warnings are not the user's to fix.
 
 ``torchvision`` needs nothing: only the drawing code of mmpose imports it, which is never loaded here.
 """
@@ -36,9 +37,10 @@ def install() -> list[str]:
     Returns:
         What had to be replaced, by module name; empty where the real packages work.
     """
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
-        importlib.import_module("mmengine")
+    warnings.filterwarnings("ignore", category=FutureWarning, module="mm(cv|det|engine|pose)")
+    for message in ("pkg_resources is deprecated", "torch.meshgrid: in an upcoming release"):
+        warnings.filterwarnings("ignore", message=message)
+    importlib.import_module("mmengine")
     replaced = []
     if _lacks("mmcv._ext"):
         sys.modules["mmcv._ext"] = _Operators("mmcv._ext")
@@ -64,7 +66,8 @@ def nms(bboxes: torch.Tensor, scores: torch.Tensor, iou_threshold: float, offset
     import torch
 
     order = scores.detach().argsort(descending=True, stable=True).cpu().numpy()
-    x0, y0, x1, y1 = bboxes.detach().double().cpu().numpy().reshape(-1, 4).T
+    # Infinite boxes, which a network may give, have no overlap that could be computed.
+    x0, y0, x1, y1 = np.nan_to_num(bboxes.detach().double().cpu().numpy().reshape(-1, 4), posinf=1e9, neginf=-1e9).T
     area = (x1 - x0 + offset) * (y1 - y0 + offset)
     kept = []
     while order.size:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import tempfile
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,14 +12,17 @@ from detectors.openmmlab.cache import cache_folder
 from detectors.openmmlab.errors import ModelError
 
 if TYPE_CHECKING:
+    import numpy as np
     import onnxruntime
     import torch
+    from numpy.typing import NDArray
 
 __all__ = ["EXPORTER", "accelerate", "threads"]
 
 #: Part of the name of an exported file; raised when networks must be exported anew.
 EXPORTER = 1
 _OPSET = 17
+_INPUT = "pictures"
 
 
 def accelerate(model: Any, name: str) -> bool:
@@ -43,6 +45,9 @@ def accelerate(model: Any, name: str) -> bool:
     head: Any = model.bbox_head if isinstance(model, SingleStageDetector) else getattr(model, "head", None)
     if not isinstance(head, BaseDenseHead | YOLOXPoseHead) and not isinstance(model, TopdownPoseEstimator):
         return False
+    neck = getattr(model, "neck", None)
+    if hasattr(neck, "switch_to_deploy"):
+        neck.switch_to_deploy(model.test_cfg)  # RTMO: position encodings become constants
     layers = _layers(model.extract_feat, head.forward, model)
     # These models predict by extract_feat and head.forward alone: the first now does the work of both.
     model.extract_feat = _Exported(layers, name)
@@ -63,7 +68,7 @@ class _Exported:
     def __init__(self, layers: Any, name: str) -> None:
         self._layers = layers
         self._name = name
-        self._sessions: dict[tuple[int, ...], tuple[onnxruntime.InferenceSession, Any]] = {}
+        self._sessions: dict[tuple[int, ...], onnxruntime.InferenceSession] = {}
 
     def __call__(self, inputs: torch.Tensor) -> Any:
         import torch
@@ -73,58 +78,55 @@ class _Exported:
             # The exporter cannot trace tensors of inference mode, in which prediction runs.
             with torch.inference_mode(False), torch.no_grad():
                 self._sessions[size] = self._open(size)
-        session, structure = self._sessions[size]
-        outputs = session.run(None, {"inputs": inputs.numpy()})
-        return _rebuilt(structure, iter([torch.from_numpy(output) for output in outputs]))
+        session = self._sessions[size]
+        outputs = session.run(None, {_INPUT: inputs.numpy()})
+        names = [output.name for output in session.get_outputs()]
+        return _nested({name: torch.from_numpy(value) for name, value in zip(names, outputs, strict=True)})
 
-    def _open(self, size: tuple[int, ...]) -> tuple[onnxruntime.InferenceSession, Any]:
-        """The session for pictures of a size, and an output of the layers whose structure all others have."""
-        import torch
-
+    def _open(self, size: tuple[int, ...]) -> onnxruntime.InferenceSession:
         path = cache_folder() / "onnx" / f"{self._name}-{'x'.join(map(str, size[1:]))}.onnx"
-        # Two pictures: with one, the exporter may take the number of pictures for a constant.
-        example = torch.randn((2, *size), generator=torch.Generator().manual_seed(0))
-        structure = self._layers.nested(example)
         if path.is_file():
             try:
-                if _agrees(session := _session(path), example, structure):
-                    return session, structure
+                return _session(path)
             except Exception:  # onnxruntime has no public class for what a damaged file raises
                 path.unlink(missing_ok=True)
-        self._export(example, path)
-        session = _session(path)
-        if not _agrees(session, example, structure):
-            path.unlink(missing_ok=True)
-            raise ModelError(f"{self._name} says something else once exported to ONNX; use --runtime torch")
-        return session, structure
+        return self._export(size, path)
 
-    def _export(self, example: torch.Tensor, path: Path) -> None:
+    def _export(self, size: tuple[int, ...], path: Path) -> onnxruntime.InferenceSession:
+        """Write the file; it gets its name when onnxruntime has said of an example what PyTorch said."""
         import torch
 
-        names = [f"output{i}" for i, _ in enumerate(self._layers(example))]
+        # Two pictures: with one, the exporter may take the number of pictures for a constant.
+        example = torch.randn((2, *size), generator=torch.Generator().manual_seed(0))
+        partial: str | None = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             handle, partial = tempfile.mkstemp(dir=path.parent, suffix=".part")
             os.close(handle)
-            try:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")  # tracing warns of every Python number in the layers
-                    torch.onnx.export(
-                        self._layers,
-                        (example,),
-                        partial,
-                        input_names=["inputs"],
-                        output_names=names,
-                        opset_version=_OPSET,
-                        dynamic_axes={key: {0: "batch"} for key in ("inputs", *names)},
-                        dynamo=False,
-                    )
-                Path(partial).replace(path)
-            finally:
-                Path(partial).unlink(missing_ok=True)
+            expected = _flat(self._layers.nested(example))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # tracing warns of every Python number in the layers
+                torch.onnx.export(
+                    self._layers,
+                    (example,),
+                    partial,
+                    input_names=[_INPUT],
+                    output_names=list(expected),
+                    opset_version=_OPSET,
+                    dynamic_axes={name: {0: "batch"} for name in (_INPUT, *expected)},
+                    dynamo=False,
+                )
+            outputs = _session(Path(partial)).run(list(expected), {_INPUT: example.numpy()})
+            if not all(_agree(a, b.numpy()) for a, b in zip(outputs, expected.values(), strict=True)):
+                raise ValueError("the outputs differ")
+            Path(partial).replace(path)
         except Exception as error:  # an operator that ONNX lacks, a full disk
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
             raise ModelError(f"{self._name} cannot be exported to ONNX ({reason}); use --runtime torch") from error
+        finally:
+            if partial is not None:
+                Path(partial).unlink(missing_ok=True)
+        return _session(path)
 
 
 def _layers(features: Any, head: Any, model: Any) -> Any:
@@ -140,7 +142,7 @@ def _layers(features: Any, head: Any, model: Any) -> Any:
             return head(features(inputs))
 
         def forward(self, inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
-            return tuple(_tensors(self.nested(inputs)))
+            return tuple(_flat(self.nested(inputs)).values())
 
     return Layers().eval()
 
@@ -149,16 +151,11 @@ def _unchanged(features: Any) -> Any:
     return features
 
 
-def _agrees(session: onnxruntime.InferenceSession, example: torch.Tensor, structure: Any) -> bool:
-    """Whether onnxruntime says what PyTorch said, to a ten-thousandth of the largest value."""
+def _agree(a: NDArray[np.floating], b: NDArray[np.floating]) -> bool:
+    """Whether two outputs are the same to a ten-thousandth of the largest value."""
     import numpy as np
 
-    outputs = session.run(None, {"inputs": example.numpy()})
-    expected = [tensor.numpy() for tensor in _tensors(structure)]
-    return len(outputs) == len(expected) and all(
-        a.shape == b.shape and np.allclose(a, b, rtol=0, atol=1e-4 * max(1.0, float(np.abs(b).max())))
-        for a, b in zip(outputs, expected, strict=True)
-    )
+    return a.shape == b.shape and np.allclose(a, b, rtol=0, atol=1e-4 * max(1.0, float(np.abs(b).max())))
 
 
 def _session(path: Path) -> onnxruntime.InferenceSession:
@@ -173,17 +170,20 @@ def _session(path: Path) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
-def _tensors(value: Any) -> Iterator[torch.Tensor]:
-    """The tensors in nested tuples and lists, in order; None is no tensor."""
+def _flat(value: Any, name: str = "output") -> dict[str, torch.Tensor]:
+    """The tensors in nested tuples and lists by place: ``output/1of3/0of2`` is the first of two in the second."""
     if isinstance(value, tuple | list):
-        for item in value:
-            yield from _tensors(item)
-    elif value is not None:
-        yield value
+        parts = [_flat(item, f"{name}/{i}of{len(value)}") for i, item in enumerate(value)]
+        return {key: tensor for part in parts for key, tensor in part.items()}
+    return {} if value is None else {name: value}
 
 
-def _rebuilt(structure: Any, tensors: Iterator[torch.Tensor]) -> Any:
-    """Tensors in the nesting of ``structure``."""
-    if isinstance(structure, tuple | list):
-        return type(structure)(_rebuilt(item, tensors) for item in structure)
-    return None if structure is None else next(tensors)
+def _nested(tensors: dict[str, torch.Tensor], name: str = "output") -> Any:
+    """The inverse of ``_flat``, with tuples for lists and None where there was no tensor."""
+    if name in tensors:
+        return tensors[name]
+    inside = [key.removeprefix(f"{name}/") for key in tensors if key.startswith(f"{name}/")]
+    if not inside:
+        return None
+    count = int(inside[0].partition("/")[0].partition("of")[2])
+    return tuple(_nested(tensors, f"{name}/{i}of{count}") for i in range(count))

@@ -93,8 +93,6 @@ def load_network(
     if weights_file is not None:
         load_weights(model, config_file, weights_file)
         files[weights_file.name] = file_sha256(weights_file)
-    else:
-        model.init_weights()
     steps = [dict(step) for step in config.test_dataloader.dataset.pipeline]
     if kind == "det":
         steps[0] = {"type": "mmdet.LoadImageFromNDArray"}  # frames are in memory, not in files

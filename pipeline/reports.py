@@ -66,15 +66,17 @@ def versions(*names: str) -> dict[str, str]:
     return found
 
 
-def table_text(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], notes: Sequence[str] = ()) -> str:
-    """A table as text, as wide as it needs to be; the first column is left-aligned, the others right-aligned."""
+def table_text(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], notes: Sequence[str] = (), left: int = 1
+) -> str:
+    """A table as text, as wide as it needs to be; the first ``left`` columns are left-aligned, the others right."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
 
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for number, name in enumerate(columns):
-        table.add_column(name, justify="left" if number == 0 else "right", no_wrap=True)
+        table.add_column(name, justify="left" if number < left else "right", no_wrap=True)
     for row in rows:
         table.add_row(*row)
     console = Console(width=500, color_system=None, markup=False, highlight=False)

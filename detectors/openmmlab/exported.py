@@ -8,7 +8,6 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from detectors.openmmlab.cache import cache_folder
 from detectors.openmmlab.errors import ModelError
 
 if TYPE_CHECKING:
@@ -25,14 +24,14 @@ _OPSET = 17
 _INPUT = "pictures"
 
 
-def accelerate(model: Any, name: str) -> bool:
+def accelerate(model: Any, stem: Path) -> bool:
     """Let onnxruntime run the layers of a model; preparing pictures and reading the outputs stay with the model.
 
-    The layers are exported at the first picture of each size, into the cache folder, and from then on loaded.
+    The layers are exported at the first picture of each size, and from then on loaded.
 
     Args:
         model: changed in place.
-        name: of the files; must tell models and weights apart.
+        stem: folder and beginning of the name of the files; must tell models and weights apart.
     Returns:
         False if the model is of a kind that cannot be split this way, and was left as it was: two-stage detectors, and
         bottom-up models other than RTMO and YOLOX-Pose.
@@ -45,12 +44,12 @@ def accelerate(model: Any, name: str) -> bool:
     head: Any = model.bbox_head if isinstance(model, SingleStageDetector) else getattr(model, "head", None)
     if not isinstance(head, BaseDenseHead | YOLOXPoseHead) and not isinstance(model, TopdownPoseEstimator):
         return False
-    neck = getattr(model, "neck", None)
+    neck: Any = getattr(model, "neck", None)
     if hasattr(neck, "switch_to_deploy"):
         neck.switch_to_deploy(model.test_cfg)  # RTMO: position encodings become constants
     layers = _layers(model.extract_feat, head.forward, model)
     # These models predict by extract_feat and head.forward alone: the first now does the work of both.
-    model.extract_feat = _Exported(layers, name)
+    model.extract_feat = _Exported(layers, stem)
     head.forward = _unchanged
     return True
 
@@ -65,9 +64,9 @@ def threads() -> int:
 class _Exported:
     """Takes the place of ``extract_feat``: pictures ``[N, 3, H, W]`` to what the head says of them."""
 
-    def __init__(self, layers: Any, name: str) -> None:
+    def __init__(self, layers: Any, stem: Path) -> None:
         self._layers = layers
-        self._name = name
+        self._stem = stem
         self._sessions: dict[tuple[int, ...], onnxruntime.InferenceSession] = {}
 
     def __call__(self, inputs: torch.Tensor) -> Any:
@@ -84,7 +83,7 @@ class _Exported:
         return _nested({name: torch.from_numpy(value) for name, value in zip(names, outputs, strict=True)})
 
     def _open(self, size: tuple[int, ...]) -> onnxruntime.InferenceSession:
-        path = cache_folder() / "onnx" / f"{self._name}-{'x'.join(map(str, size[1:]))}.onnx"
+        path = self._stem.with_name(f"{self._stem.name}-{'x'.join(map(str, size[1:]))}.onnx")
         if path.is_file():
             try:
                 return _session(path)
@@ -122,7 +121,7 @@ class _Exported:
             Path(partial).replace(path)
         except Exception as error:  # an operator that ONNX lacks, a full disk
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-            raise ModelError(f"{self._name} cannot be exported to ONNX ({reason}); use --runtime torch") from error
+            raise ModelError(f"{self._stem.name} cannot be exported to ONNX ({reason}); use --runtime torch") from error
         finally:
             if partial is not None:
                 Path(partial).unlink(missing_ok=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from detectors.openmmlab.building import build_model, default_scope, load_weights
-from detectors.openmmlab.cache import file_sha256
+from detectors.openmmlab.cache import cache_folder, file_sha256
 from detectors.openmmlab.errors import ModelError
 from detectors.openmmlab.exported import EXPORTER, accelerate
 
@@ -59,6 +59,12 @@ class Network:
         except NotImplementedError as error:
             raise ModelError(f"{next(iter(self.files))} cannot be used: {error}") from error
 
+    def find_nobody(self) -> None:
+        """Let no score be high enough; for measurements with random weights."""
+        for settings in (self.model.test_cfg, getattr(getattr(self.model, "bbox_head", None), "test_cfg", None)):
+            if settings is not None and "score_thr" in settings:
+                settings["score_thr"] = 2.0
+
     def describe(self) -> dict[str, Any]:
         """For the record."""
         return {"files": self.files, "runtime": self.runtime}
@@ -66,20 +72,22 @@ class Network:
 
 def load_network(
     config_file: Path,
-    weights_file: Path | None,
+    weights_file: Path,
     kind: Literal["det", "pose"],
     *,
     runtime: Literal["onnx", "torch"] = "onnx",
     device: str = "cpu",
+    folder: Path | None = None,
 ) -> Network:
     """Build the model of a configuration and load its weights.
 
     Args:
-        config_file, weights_file: see ``detectors.openmmlab.zoo``; without weights the model has random ones.
+        config_file, weights_file: see ``detectors.openmmlab.zoo``.
         kind: what the configuration must describe.
-        runtime: ``onnx`` exports the layers at their first use and keeps them in the cache folder; a model that cannot
-            be split (``accelerate``) is run by PyTorch all the same.
+        runtime: ``onnx`` exports the layers at their first use and keeps them; a model that cannot be split
+            (``accelerate``) is run by PyTorch all the same.
         device: of ``torch``: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        folder: where exported layers are kept; None is the cache folder.
 
     Raises:
         NotInstalled: the extra cannot be imported.
@@ -89,10 +97,8 @@ def load_network(
     from mmengine.dataset import Compose
 
     model, config = build_model(config_file, kind)
-    files = {config_file.name: file_sha256(config_file)}
-    if weights_file is not None:
-        load_weights(model, config_file, weights_file)
-        files[weights_file.name] = file_sha256(weights_file)
+    load_weights(model, config_file, weights_file)
+    files = {path.name: file_sha256(path) for path in (config_file, weights_file)}
     steps = [dict(step) for step in config.test_dataloader.dataset.pipeline]
     if kind == "det":
         steps[0] = {"type": "mmdet.LoadImageFromNDArray"}  # frames are in memory, not in files
@@ -100,8 +106,8 @@ def load_network(
         prepare = Compose(steps)
     if runtime == "onnx":
         made_of = json.dumps([files, config.model, EXPORTER, torch.__version__], sort_keys=True, default=str)
-        exported = accelerate(model, f"{config_file.stem}-{hashlib.sha256(made_of.encode()).hexdigest()[:16]}")
-        runtime = "onnx" if exported else "torch"
+        name = f"{config_file.stem}-{hashlib.sha256(made_of.encode()).hexdigest()[:16]}"
+        runtime = "onnx" if accelerate(model, (folder or cache_folder() / "onnx") / name) else "torch"
     else:
         model.to(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
     return Network(model, config, prepare, files, runtime)

@@ -18,6 +18,7 @@ COMMANDS = {
     "evaluate": "Measure the accuracy on data with known answers.",
     "webcam": "Live 3D from a camera, in a window or a browser page.",
     "bench": "Measure time, memory and the distance to the matmul limit.",
+    "doctor": "Show what works on this machine, and what to do about the rest.",
 }
 
 

@@ -23,13 +23,14 @@ __all__ = ["command"]
 )
 @click.option("--count", type=click.IntRange(min=1), metavar="N", help="Single frames for the accuracy (300).")
 @click.option("--prior", type=click.Path(path_type=Path), metavar="FILE", help="Another prior.")
+@click.option("--detectors", is_flag=True, help="Measure the detectors in place of the lifting.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of cameras and noise.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="Write the result, too.")
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
 def command(
     batches: tuple[int, ...], budget: float, quick: bool, data: Path | None, count: int | None, prior: Path | None,
-    device: str, seed: int, json_file: Path | None, quiet: bool,
+    detectors: bool, device: str, seed: int, json_file: Path | None, quiet: bool,
 ) -> None:  # fmt: skip
     """Run every case."""
     from pipeline.atomic import check_writable
@@ -40,6 +41,14 @@ def command(
     reporter: Reporter = QuietReporter() if quiet else ConsoleReporter()
     if json_file is not None:
         check_writable(json_file, overwrite=True)
+    if detectors:
+        from pipeline.detector_bench import bench_detectors, detector_table
+
+        report = bench_detectors(reporter, **({"frames": 2, "repeats": 1} if quick else {}))
+        reporter.say(detector_table(report))
+        if json_file is not None:
+            write_report(json_file, report)
+        return
     report = bench(
         reporter,
         batches=batches or ((1, 16, 64) if quick else BATCHES),

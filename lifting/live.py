@@ -45,6 +45,8 @@ class LiveSettings:
     Attributes:
         steps: optimiser steps per frame.
         t_high, t_low: first and last diffusion time: low, because the frame before is nearly right.
+        relax: over-relaxation of the step to the rays.
+        trust: share of that step which the newest frame goes: noise in it is not averaged out by later ones yet.
         rows: frames of the past, this one included, that are optimised together.
         memory_s: how far back the past is looked at, seconds.
         warm: share of the result of the frame before in the start; the rest is the learnt start.
@@ -57,19 +59,18 @@ class LiveSettings:
         imputed_below, least_joints, person_height_m: see ``lifting.settings.LiftSettings``.
     """
 
-    steps: int = 8
+    steps: int = 6
     t_high: float = 0.04
     t_low: float = 0.03
     relax: float = 1.8
-    rows: int = 6
+    trust: float = 0.5
+    rows: int = 7
     memory_s: float = 0.36
     warm: float = 0.5
-    fresh: float = 0.0
     couple_s: float = 2 / 30
-    degree: int = 2
     bones: float = 0.4
-    calm_hz: float = 2.0
-    quick: float = 4.0
+    calm_hz: float = 1.0
+    quick: float = 5.0
     turned_m: float = 0.25
     jumped: float = 1.5
     forget_s: float = 0.5
@@ -156,7 +157,9 @@ class LiveLifter:
             raise ValueError("lifting live needs the network for the learnt start; give one with --start-network")
         self.settings = settings or LiveSettings()
         self.device, self._dtype = device, matmul_dtype(device)
-        self._schedule = fast_schedule(self.settings.steps, t_high=self.settings.t_high, t_low=self.settings.t_low, relax=self.settings.relax)
+        self._schedule = fast_schedule(
+            self.settings.steps, t_high=self.settings.t_high, t_low=self.settings.t_low, relax=self.settings.relax
+        )
         network = copy.deepcopy(prior.network).to(device)
         self._network = _Folded(network, self._schedule.times.to(device, torch.float32), self._dtype)
         self._start_network = copy.deepcopy(starts.network).to(device).calculating_in(self._dtype)
@@ -237,14 +240,9 @@ class LiveLifter:
         times = np.array([row.time_s for row in rows])
         around = neighbour_rows(times, group, OFFSETS_S, self.device)
         starts = LearntStart(self._start_network, around)(evidence, 1)
-        newest = np.flatnonzero(np.append(np.diff(group) != 0, True))
+        newest = _newest(group)
         assert starts.sigma_m is not None
         begin = []
-        fresh = self.settings.fresh
-        if fresh > 0:
-            for row, guess in zip(rows, starts.x[0], strict=True):
-                if row.x is not None:
-                    row.x = row.x + fresh * (guess - guess.mean(dim=0) + row.x.mean(dim=0) - row.x)
         for past, guess in zip(pasts, starts.x[0, newest], strict=True):
             before = past.rows[-2].x if len(past.rows) > 1 else None
             if before is not None:
@@ -265,12 +263,14 @@ class LiveLifter:
         evidence = self._evidence(rows, group)
         x = torch.stack([row.x for row in rows if row.x is not None])
         T = solve_translation(x, evidence.rays, evidence.confidence**4)
+        trusted = evidence.confidence.clone()
+        trusted[_newest(group)] *= settings.trust
         kernel = None
         if settings.couple_s > 0 and len(rows) > len(pasts):
-            kernel = time_kernel(np.array([row.time_s for row in rows]), group, settings.couple_s, degree=self.settings.degree)
+            kernel = time_kernel(np.array([row.time_s for row in rows]), group, settings.couple_s, degree=1)
         keeper = _KnownBones(self._mean_bones, evidence, pasts)
         x, T = optimise(
-            self._network, self._schedule, x, T, evidence.rays, evidence.confidence,
+            self._network, self._schedule, x, T, evidence.rays, trusted,
             couple=_coupling(None if kernel is None else kernel.on(self.device), keeper, settings.bones),
             dtype=self._dtype,
         )  # fmt: skip
@@ -389,6 +389,11 @@ def _together(people: Sequence[Sequence[_Row]]) -> tuple[list[_Row], NDArray[np.
     """The frames of everybody in one list, and whose each of them is."""
     group = np.repeat(np.arange(len(people)), [len(rows) for rows in people])
     return [row for rows in people for row in rows], group
+
+
+def _newest(group: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The last row of each person."""
+    return np.flatnonzero(np.append(np.diff(group) != 0, True))
 
 
 def _shift(before: _Row, now: _Row) -> float:

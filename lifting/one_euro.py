@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 __all__ = ["OneEuro"]
 
-_SPEED_HZ = 1.0  # cutoff of the speed's own filter, as in the publication
+_SPEED_HZ = 2.0  # cutoff of the filter of the speed itself
 
 
 class OneEuro:

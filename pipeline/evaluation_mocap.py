@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,14 @@ from lifting.benchmarks.scoring import chosen, figures, hypothesis_errors, oracl
 from lifting.benchmarks.statistics import Estimate
 from lifting.benchmarks.synthetic import FOCAL_PX, IMAGE_SIZE, STRIDE, SyntheticView, sequence_views, single_frame_views
 from lifting.lifter import Lifter
+from lifting.live import LiveLifter
 from lifting.metrics import EXPECTED_COVERAGE
 from lifting.prior import Prior
 from pipeline.archive import load_arrays
 from pipeline.errors import InputError
 from pipeline.evaluation import describe_method
 from pipeline.evaluation_method import Method
+from pipeline.live.accuracy import lift_sequences_live
 from pipeline.machine import describe_machine
 from pipeline.progress import Reporter
 from pipeline.reports import Report, describe_lifting, table_text
@@ -86,6 +88,7 @@ def evaluate_mocap(
     noise_px: float,
     seed: int,
     many: Method | None = None,
+    live: LiveLifter | None = None,
 ) -> Report:
     """Lift single frames and sequences from exact and from noisy 2D.
 
@@ -98,6 +101,7 @@ def evaluate_mocap(
         noise_px: standard deviation of the noise on each coordinate.
         seed: of cameras, noise and confidence intervals.
         many: several hypotheses for the single frames, of which our choice and the oracle are shown.
+        live: lifts the sequences frame by frame as well, from the past alone.
 
     Raises:
         InputError: the file holds less than was asked for.
@@ -121,7 +125,8 @@ def evaluate_mocap(
     rng = np.random.default_rng(seed)
     done = 0
     starts = 0 if many is None else many.hypotheses.count
-    with reporter.stage("lift", 2 * count * (1 + starts) + (4 if alone else 2) * length) as advance:
+    passes = (4 if alone else 2) + (2 if live is not None else 0)
+    with reporter.stage("lift", 2 * count * (1 + starts) + passes * length) as advance:
 
         def lifted(new: tuple[Outcome, ...], poses: int) -> None:
             nonlocal done
@@ -138,15 +143,20 @@ def evaluate_mocap(
             if alone:
                 lifted((lift_alone(lifter, views),), length)
             lifted(lift_sequences(lifter, views), length)
+        headline = len(outcomes) - 1
+        for views in clips if live is not None else ():
+            lifted(lift_sequences_live(live, views), length)
     groups = [*chosen_frames, *(_group(outcome, rng) for outcome in outcomes)]
-    handed_on = groups[-1]
+    handed_on = groups[len(chosen_frames) + headline]
+    metrics = {name: value["value"] for name, value in handed_on["metrics"].items()}
     return Report(
         protocol=_protocol(
             data, lifter, frames=count, clips=[len(view.joints_m) for view in clips[0]], noise_px=noise_px
         )
         | {"headline": f"{handed_on['name']}, noise {noise_px:g} px", "seed": seed}
-        | ({} if many is None else {"from_starting_poses": {"hypotheses": starts, **many.protocol}}),
-        metrics={name: value["value"] for name, value in handed_on["metrics"].items()},
+        | ({} if many is None else {"from_starting_poses": {"hypotheses": starts, **many.protocol}})
+        | ({} if live is None else {"live": live.describe()}),
+        metrics=metrics if live is None else metrics | _live_metrics(groups),
         per_group=groups,
         time={"seconds": time.perf_counter() - began, **describe_machine()},
         provenance=describe_lifting(lifter, prior),
@@ -218,6 +228,21 @@ def _group(outcome: Outcome, rng: np.random.Generator) -> dict[str, Any]:
     return group
 
 
+def _live_metrics(groups: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """What it costs not to know the future: live against as a track of a video, with exact and with noisy 2D."""
+    found = {}
+    values = {
+        (group["name"], bool(group["noise_px"])): {name: value["value"] for name, value in group["metrics"].items()}
+        for group in groups
+    }
+    for noisy, which in ((False, "exact"), (True, "noisy")):
+        live, track = values["sequences, live", noisy], values["sequences", noisy]
+        found[f"live_{which}_pa_mpjpe_mm"] = live["pa_mpjpe_mm"]
+        found[f"live_{which}_more_pa_mpjpe_mm"] = live["pa_mpjpe_mm"] - track["pa_mpjpe_mm"]
+        found[f"live_{which}_acceleration_ratio"] = live["acceleration_error_mm"] / track["acceleration_error_mm"]
+    return found
+
+
 def _single_units(outcome: Outcome) -> list[tuple[str, NDArray[np.float64], Outcome]]:
     units = zip(outcome.units, outcome.predicted, outcome.truth, strict=True)
     return [
@@ -275,6 +300,12 @@ def mocap_table(report: Report) -> str:
         "within the 68 % ball"
         for group in report.per_group
         if "coverage_1_sigma" in group["metrics"]
+    ]
+    notes += [
+        f"live against sequences, {which} 2D: PA-MPJPE {report.metrics[f'live_{which}_more_pa_mpjpe_mm']:+.1f} mm, "
+        f"acceleration error x {report.metrics[f'live_{which}_acceleration_ratio']:.2f}"
+        for which in ("exact", "noisy")
+        if f"live_{which}_pa_mpjpe_mm" in report.metrics
     ]
     notes.append(
         f"{protocol['preset']}, {protocol['steps']} steps, S = {protocol['hypotheses']} without ground truth, prior "

@@ -1,4 +1,4 @@
-"""``zedo-video bench``: how fast both presets are on this machine."""
+"""``zedo-video bench``: how fast both presets and the live picture are on this machine."""
 
 from __future__ import annotations
 
@@ -26,11 +26,15 @@ __all__ = ["command"]
 @click.option("--detectors", is_flag=True, help="Measure the detectors in place of the lifting.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of cameras and noise.")
+@click.option("--live", is_flag=True, help="Measure webcam instead, on the shipped clip in place of a camera.")
+@click.option(
+    "--live-seconds", type=click.FloatRange(min=1), default=60.0, show_default=True, metavar="N", help="How long."
+)
 @click.option("--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="Write the result, too.")
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
 def command(
     batches: tuple[int, ...], budget: float, quick: bool, data: Path | None, count: int | None, prior: Path | None,
-    detectors: bool, device: str, seed: int, json_file: Path | None, quiet: bool,
+    detectors: bool, device: str, seed: int, live: bool, live_seconds: float, json_file: Path | None, quiet: bool,
 ) -> None:  # fmt: skip
     """Run every case."""
     from pipeline.atomic import check_writable
@@ -46,6 +50,14 @@ def command(
 
         report = bench_detectors(reporter, **({"frames": 2, "repeats": 1} if quick else {}))
         reporter.say(detector_table(report))
+        if json_file is not None:
+            write_report(json_file, report)
+        return
+    if live:
+        from pipeline.live.benchmark import bench_live, live_table
+
+        report = bench_live(reporter, seconds=live_seconds, prior_file=prior)
+        reporter.say(live_table(report))
         if json_file is not None:
             write_report(json_file, report)
         return

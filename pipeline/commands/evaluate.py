@@ -66,15 +66,17 @@ def command() -> None:
     "--noise-px", type=click.FloatRange(min=0, min_open=True), default=5.0, show_default=True, help="2D noise."
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of cameras and noise.")
+@click.option("--live", is_flag=True, help="Also lift the sequences as webcam does, from the past alone.")
 @_starting_poses
 @_common
 def mocap(
-    data: Path, count: int, sequences: int, noise_px: float, seed: int, starting_poses: int | None,
+    data: Path, count: int, sequences: int, noise_px: float, seed: int, live: bool, starting_poses: int | None,
     json_file: Path | None, quiet: bool, **given: Any,
 ) -> None:  # fmt: skip
     """Motion capture before synthetic cameras: single frames and sequences, exact and noisy 2D."""
     from pipeline.evaluation import load_measured
     from pipeline.evaluation_mocap import evaluate_mocap, load_mocap, mocap_table
+    from pipeline.live.loading import load_live_lifter
     from pipeline.progress import ConsoleReporter, QuietReporter, Reporter
 
     reporter: Reporter = QuietReporter() if quiet else ConsoleReporter()
@@ -83,7 +85,7 @@ def mocap(
     lifter, prior = load_measured(given)
     report = evaluate_mocap(
         test, lifter, prior, reporter, count=count, sequences=sequences, noise_px=noise_px, seed=seed,
-        many=_many(starting_poses, given),
+        many=_many(starting_poses, given), live=load_live_lifter(prior_file=given["prior"])[0] if live else None,
     )  # fmt: skip
     reporter.say(mocap_table(report))
     _write(json_file, report)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,16 +32,19 @@ class Picture:
     captured_s: float
     lift_s: float
     detect_s: float
+    _jpeg: list[bytes] = field(default_factory=list, init=False, repr=False, compare=False)
+    _making: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False, compare=False)
 
-    @cached_property
-    def jpeg(self) -> bytes:
-        """The picture as a JPEG file; made when somebody wants it."""
+    def encoded(self) -> bytes:
+        """The picture as a JPEG file; made once, when somebody wants it."""
         import cv2
 
-        _, data = cv2.imencode(
-            ".jpg", cv2.cvtColor(self.image, cv2.COLOR_RGB2BGR), [int(cv2.IMWRITE_JPEG_QUALITY), _QUALITY]
-        )
-        return data.tobytes()
+        with self._making:
+            if not self._jpeg:
+                options = [int(cv2.IMWRITE_JPEG_QUALITY), _QUALITY]
+                _, data = cv2.imencode(".jpg", cv2.cvtColor(self.image, cv2.COLOR_RGB2BGR), options)
+                self._jpeg.append(data.tobytes())
+            return self._jpeg[0]
 
 
 class Feed:

@@ -125,8 +125,8 @@ class _Handler(BaseHTTPRequestHandler):
         if address.path != "/key":
             self._answer(404, b"there is nothing here\n", "text/plain")
             return
-        self._answer(204)
         self.key(query.get("k", [""])[0])
+        self._answer(204)
 
     def _frame(self, query: dict[str, list[str]]) -> None:
         try:
@@ -140,7 +140,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(503 if self.feed.closed else 204)
             return
         further = {"X-Frame": str(picture.number), "X-Status": json.dumps(self._status())}
-        self._answer(200, picture.jpeg, "image/jpeg", further)
+        self._answer(200, picture.encoded(), "image/jpeg", further)
 
     def _status(self) -> dict[str, Any]:
         return {**self.status(), "page_ms": self.feed.page_latency_ms()}

@@ -68,7 +68,8 @@ class Session:
         meter: counts and times.
         feed: gets every picture; None if nobody looks at pictures.
         shown_elsewhere: a window shows the pictures of the feed and tells the meter when.
-        new_recorder: begins a recording when ``r`` is pressed.
+        encode: make every picture a JPEG before it counts as displayed, as a page that looks on would.
+        new_recorder: begins a recording when ``r`` is pressed; None is no recording.
         recording: begin with one.
         mirrored: begin mirrored.
     """
@@ -83,7 +84,8 @@ class Session:
         *,
         feed: Feed | None,
         shown_elsewhere: bool = False,
-        new_recorder: Callable[[], Recorder],
+        encode: bool = False,
+        new_recorder: Callable[[], Recorder] | None = None,
         recording: bool = False,
         mirrored: bool = False,
     ) -> None:
@@ -91,11 +93,11 @@ class Session:
         self.written: list[Path] = []
         self.end: End | None = None
         self._source, self._detector, self._lifter, self._camera = source, detector, lifter, camera
-        self._shown_elsewhere, self._new_recorder = shown_elsewhere, new_recorder
+        self._shown_elsewhere, self._encode, self._new_recorder = shown_elsewhere, encode, new_recorder
         self._mirrored = mirrored
         self._person: int | None = None
         self._present: tuple[int, ...] = ()
-        self._recorder: Recorder | None = new_recorder() if recording else None
+        self._recorder: Recorder | None = new_recorder() if recording and new_recorder is not None else None
         self._problem = ""
         self._lock = threading.Lock()
         self._recording_lock = threading.Lock()
@@ -230,8 +232,11 @@ class Session:
                 )
             self._record(Moment(picture, tuple(lifted.poses), frame.time_s))
             if picture is not None and self.feed is not None:
-                self.feed.put(Picture(number, picture, frame.captured_s, lifted.lift_s, lifted.detect_s))
+                shown = Picture(number, picture, frame.captured_s, lifted.lift_s, lifted.detect_s)
+                self.feed.put(shown)
                 number += 1
+                if self._encode:
+                    shown.encoded()
             if not self._shown_elsewhere:
                 self.meter.display(frame.captured_s, lifted.lift_s, lifted.detect_s)
 
@@ -276,6 +281,8 @@ class Session:
                 self._finish_recording()
             except Exception as error:
                 self._problem = f"the recording failed: {error}"
+            return
+        if self._new_recorder is None:
             return
         try:
             recorder = self._new_recorder()

@@ -150,7 +150,7 @@ class _Device:
 def _opened_device(index: int) -> cv2.VideoCapture:
     cv2 = _cv2()
     # OpenCV prints its own warnings about cameras that are not there; the sentences below say it.
-    cv2.setLogLevel(0)
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     device = Path(f"/dev/video{index}")
     if sys.platform == "linux":
         if not device.exists():
@@ -247,11 +247,22 @@ def _without_password(address: str) -> str:
 
 
 def _video(name: str, size: tuple[int, int], fps: float) -> VideoInfo:
-    # An address is no path: only its host goes into the record of a recording.
     return VideoInfo(
-        path=Path(urlsplit(name).hostname or name), width=size[0], height=size[1], fps=fps, frame_count=None, duration_s=None, rotation_deg=0,
-        mirrored=False, codec="", focal_35mm=None, sample_aspect_ratio=1.0, variable_frame_rate=True, is_image=False,
-    )  # fmt: skip
+        # An address is no path: only its host goes into the record of a recording.
+        path=Path(urlsplit(name).hostname or name),
+        width=size[0],
+        height=size[1],
+        fps=fps,
+        frame_count=None,
+        duration_s=None,
+        rotation_deg=0,
+        mirrored=False,
+        codec="",
+        focal_35mm=None,
+        sample_aspect_ratio=1.0,
+        variable_frame_rate=True,
+        is_image=False,
+    )
 
 
 def _cv2() -> Any:

@@ -17,16 +17,13 @@ from pipeline.outputs import check_outputs
 from pipeline.settings import RunSettings
 
 if TYPE_CHECKING:
-    from detectors.movenet import MoveNetDetector
     from lifting.camera import Camera
     from lifting.live import LiveLifter
     from lifting.prior import Prior
     from pipeline.live.session import Session
 
-__all__ = ["Wanted", "load_live", "run_webcam"]
+__all__ = ["Wanted", "run_webcam"]
 
-#: Newcomers are looked for in every so many frames while somebody is there.
-_LOOK_EVERY = 15
 _DONE, _FAILED = 0, 1
 
 
@@ -70,6 +67,7 @@ def run_webcam(wanted: Wanted, settings: RunSettings, say: Callable[[str], None]
         UserError: something that was given cannot be used, or the source failed; recordings are complete then.
     """
     from pipeline.live.feed import Feed
+    from pipeline.live.loading import load_live_detector, load_live_lifter, one_thread
     from pipeline.live.server import PageServer
     from pipeline.live.session import Session
     from pipeline.live.stats import Meter
@@ -83,7 +81,11 @@ def run_webcam(wanted: Wanted, settings: RunSettings, say: Callable[[str], None]
         source = open_source(wanted.source, loop=wanted.loop)
         stack.callback(source.close)
         camera = choose_camera(settings, source.video)
-        detector, lifter, prior = load_live(settings, wanted.max_people)
+        one_thread()
+        lifter, prior = load_live_lifter(
+            prior_file=settings.prior, start_network=settings.start_network, height_m=settings.person_height
+        )
+        detector = load_live_detector(wanted.max_people)
         record = _Recordings(wanted, source, camera, detector, lifter, prior)
         feed = Feed() if wanted.window or wanted.port is not None else None
         session = Session(
@@ -134,32 +136,6 @@ def _wait(session: Session, window: Any, seconds: float | None, stopped: Callabl
         if window.closed:
             session.stop("the window was closed")
     return _DONE if session.end.error is None else _FAILED
-
-
-def load_live(settings: RunSettings, max_people: int = 3) -> tuple[MoveNetDetector, LiveLifter, Prior]:
-    """Detector and lifter of a live session. Raises InputError if weights cannot be used.
-
-    MoveNet alone is quick enough; people are looked for anew only now and then, and not on tiles.
-    """
-    import torch
-
-    from assets.integrity import AssetError
-    from detectors.movenet import MoveNetDetector, MoveNetSettings
-    from lifting.live import LiveLifter, LiveSettings
-    from lifting.prior import PriorError, load_prior, load_starting_poses
-
-    # One frame is too little for two threads: they would wait for each other, and for the detector.
-    torch.set_num_threads(1)
-    try:
-        prior = load_prior(settings.prior)
-        starts = load_starting_poses(settings.starting_poses, settings.start_network)
-        lifter = LiveLifter(
-            prior, starts, torch.device("cpu"), LiveSettings(person_height_m=settings.person_height)
-        )  # fmt: skip
-        detector = MoveNetDetector(MoveNetSettings(look_every=_LOOK_EVERY, tile_every=0, max_people=max_people))
-    except (PriorError, AssetError, ValueError) as error:
-        raise InputError(str(error)) from error
-    return detector, lifter, prior
 
 
 class _Recordings:

@@ -1,0 +1,132 @@
+"""Live lifting: from the past alone, frame by frame."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from assets.integrity import asset_path
+from detectors.layouts import H36M_17
+from detectors.people import Person2D
+from lifting.body import bone_lengths, stature
+from lifting.camera import Camera
+from lifting.live import LiveLifter, LivePose, LiveSettings
+from lifting.metrics import pa_mpjpe
+from lifting.prior import Prior, StartingPoses
+
+FPS = 30
+
+
+@pytest.fixture(scope="module")
+def clip() -> tuple[NDArray[np.float32], NDArray[np.float64], Camera]:
+    """The first 45 frames of the shipped clip: projected truth, truth, camera."""
+    with np.load(asset_path("sample_truth.npz")) as stored:
+        width, height = stored["image_size"].tolist()
+        camera = Camera(stored["K"], (width, height), "sample clip")
+        return stored["keypoints_px"][:45].astype(np.float32), stored["joints_m"][:45].astype(np.float64), camera
+
+
+@pytest.fixture
+def lifter(prior: Prior, starts: StartingPoses) -> LiveLifter:
+    return LiveLifter(prior, starts, torch.device("cpu"))
+
+
+def person(keypoints: NDArray[np.float32], track_id: int | None = 1, confidence: float = 1.0) -> Person2D:
+    box = np.concatenate([keypoints.min(axis=0), keypoints.max(axis=0)])
+    return Person2D(keypoints, np.full(17, confidence, np.float32), H36M_17.name, box, 1.0, track_id)
+
+
+def lifted(lifter: LiveLifter, keypoints: NDArray[np.float32], camera: Camera, from_s: float = 0.0) -> list[LivePose]:
+    return [lifter.lift([person(xy)], from_s + n / FPS, camera)[0] for n, xy in enumerate(keypoints)]
+
+
+def test_poses_are_right_steady_and_where_they_are_seen(lifter: LiveLifter, clip) -> None:  # type: ignore[no-untyped-def]
+    keypoints, truth, camera = clip
+    poses = lifted(lifter, keypoints, camera)
+    joints = np.stack([pose.joints_m for pose in poses])
+    assert pa_mpjpe(joints, truth).mean() < 0.06
+    raw = np.stack([pose.raw_joints_m for pose in poses])
+    assert np.linalg.norm(camera.project(raw) - keypoints, axis=-1).mean() < 6
+    # the filter is there
+    assert np.abs(np.diff(joints, 2, axis=0)).mean() < np.abs(np.diff(raw, 2, axis=0)).mean()
+    assert [pose.restarted for pose in poses] == [True] + [False] * (len(poses) - 1)
+    assert all(np.isfinite(pose.sigma_m).all() and (pose.sigma_m > 0).all() for pose in poses)
+
+
+def test_the_body_keeps_its_size(lifter: LiveLifter, starts: StartingPoses, clip) -> None:  # type: ignore[no-untyped-def]
+    keypoints, _, camera = clip
+    poses = lifted(lifter, keypoints, camera)
+    sizes = [bone_lengths(pose.raw_joints_m).sum() for pose in poses]
+    np.testing.assert_allclose(sizes, starts.size_m, rtol=1e-4)
+    # bones of neighbouring frames agree: they are those of the past
+    lengths = np.stack([bone_lengths(pose.raw_joints_m) for pose in poses[20:]])
+    assert np.abs(np.diff(lengths, axis=0)).max() < 0.01
+
+
+def test_a_height_sets_the_scale(prior: Prior, starts: StartingPoses, clip) -> None:  # type: ignore[no-untyped-def]
+    keypoints, _, camera = clip
+    tall = LiveLifter(prior, starts, torch.device("cpu"), LiveSettings(person_height_m=1.9))
+    assert stature(lifted(tall, keypoints[:3], camera)[-1].raw_joints_m) == pytest.approx(1.9, abs=1e-3)
+
+
+def test_people_do_not_know_each_other(prior: Prior, starts: StartingPoses, clip) -> None:  # type: ignore[no-untyped-def]
+    keypoints, _, camera = clip
+    alone, both = (LiveLifter(prior, starts, torch.device("cpu")) for _ in range(2))
+    expected = lifted(alone, keypoints[:8], camera)
+    for n in range(8):
+        found = both.lift([person(keypoints[n]), person(keypoints[n + 20] + 40, 7)], n / FPS, camera)
+        assert [pose.track_id for pose in found] == [1, 7]
+        # batches of another size round otherwise
+        np.testing.assert_allclose(found[0].joints_m, expected[n].joints_m, atol=0.02)
+
+
+def test_it_begins_again_after_an_absence_and_when_time_goes_back(lifter: LiveLifter, clip) -> None:  # type: ignore[no-untyped-def]
+    keypoints, _, camera = clip
+    lifted(lifter, keypoints[:5], camera)
+    assert not lifter.lift([person(keypoints[5])], 0.4, camera)[0].restarted
+    assert lifter.lift([person(keypoints[6])], 1.2, camera)[0].restarted
+    assert lifter.lift([person(keypoints[6])], 0.1, camera)[0].restarted
+    lifter.reset()
+    assert lifter.lift([person(keypoints[7])], 0.2, camera)[0].restarted
+
+
+def test_a_jump_through_the_picture_is_another_person(lifter: LiveLifter, clip) -> None:  # type: ignore[no-untyped-def]
+    keypoints, _, camera = clip
+    lifted(lifter, keypoints[:10], camera)
+    height = np.ptp(keypoints[10, :, 1])
+    away = keypoints[10] + np.array([1.5 * height, 0], np.float32)
+    assert lifter.lift([person(away)], 10 / FPS, camera)[0].restarted
+
+
+def test_a_flip_is_not_blended(lifter: LiveLifter, clip) -> None:  # type: ignore[no-untyped-def]
+    keypoints, truth, camera = clip
+    before = lifted(lifter, keypoints[:12], camera)[-1]
+    # the same person from behind: left and right change places
+    turned = keypoints[11][list(H36M_17.flip)]
+    found = lifter.lift([person(turned)], 12 / FPS, camera)[0]
+    assert found.restarted
+    mirrored = truth[11][list(H36M_17.flip)]
+    halfway = pa_mpjpe((before.joints_m + mirrored)[None] / 2, mirrored[None]).mean()
+    assert pa_mpjpe(found.joints_m[None], mirrored[None]).mean() < halfway
+
+
+def test_joints_that_are_not_seen(lifter: LiveLifter, clip) -> None:  # type: ignore[no-untyped-def]
+    keypoints, _, camera = clip
+    hidden = person(keypoints[0])
+    hidden.confidence[[2, 3]] = 0.0
+    pose = lifter.lift([hidden], 0.0, camera)[0]
+    assert pose.imputed.tolist() == [joint in (2, 3) for joint in range(17)]
+    assert np.isfinite(pose.joints_m).all() and np.isnan(pose.keypoints_px[[2, 3]]).all()
+    assert lifter.lift([person(keypoints[1], confidence=0.05)], 0.1, camera) == []
+
+
+def test_what_cannot_be_lifted_is_said(prior: Prior, starts: StartingPoses, lifter: LiveLifter, clip) -> None:  # type: ignore[no-untyped-def]
+    keypoints, _, camera = clip
+    with pytest.raises(ValueError, match="tracked"):
+        lifter.lift([person(keypoints[0], None)], 0.0, camera)
+    with pytest.raises(ValueError, match="learnt start"):
+        LiveLifter(prior, replace(starts, network=None), torch.device("cpu"))

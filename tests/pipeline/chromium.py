@@ -1,0 +1,97 @@
+"""Headless Chromium, driven through a pipe: enough of its DevTools protocol to look at a page."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Browser", "browser_path"]
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+
+
+def browser_path() -> str | None:
+    """The browser of this machine, or None."""
+    return next((path for name in _NAMES if (path := shutil.which(name))), None)
+
+
+class Browser:
+    """One page in a browser of its own.
+
+    Args:
+        program: see ``browser_path``.
+        profile: folder for its files.
+    """
+
+    def __init__(self, program: str, profile: Path) -> None:
+        into, self._out = os.pipe()
+        self._in, out_of = os.pipe()
+        # The browser reads commands from descriptor 3 and answers on 4.
+        command = f'exec "$0" "$@" 3<&{into} 4>&{out_of}'
+        self._process = subprocess.Popen(
+            ["bash", "-c", command, program, "--headless=new", "--remote-debugging-pipe", "--no-sandbox", "--no-proxy-server",
+             "--disable-gpu", "--disable-dev-shm-usage", f"--user-data-dir={profile}", "--window-size=1280,720", "about:blank"],
+            pass_fds=(into, out_of), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        os.close(into)
+        os.close(out_of)
+        self._count, self._rest = 0, b""
+        targets = self._call("Target.getTargets")["targetInfos"]
+        page = next(target["targetId"] for target in targets if target["type"] == "page")
+        self._page = self._call("Target.attachToTarget", targetId=page, flatten=True)["sessionId"]
+
+    def open(self, url: str) -> None:
+        """Go to a page."""
+        self._call("Page.navigate", self._page, url=url)
+
+    def ask(self, expression: str) -> Any:
+        """The value of a JavaScript expression in the page."""
+        found = self._call("Runtime.evaluate", self._page, expression=expression, returnByValue=True, awaitPromise=True)
+        assert "exceptionDetails" not in found, found
+        return found["result"].get("value")
+
+    def until(self, expression: str, seconds: float = 60.0) -> Any:
+        """The value of an expression once it is true."""
+        end = time.monotonic() + seconds
+        while not (value := self.ask(expression)):
+            assert time.monotonic() < end, f"never true: {expression}"
+            time.sleep(0.05)
+        return value
+
+    def screenshot(self) -> bytes:
+        """The page as PNG."""
+        return base64.b64decode(self._call("Page.captureScreenshot", self._page)["data"])
+
+    def close(self) -> None:
+        """End the browser."""
+        self._process.terminate()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        os.close(self._out)
+        os.close(self._in)
+
+    def _call(self, method: str, session: str | None = None, **parameters: Any) -> Any:
+        self._count += 1
+        message: dict[str, Any] = {"id": self._count, "method": method, "params": parameters}
+        if session is not None:
+            message["sessionId"] = session
+        os.write(self._out, json.dumps(message).encode() + b"\0")
+        while True:
+            while b"\0" not in self._rest:
+                data = os.read(self._in, 1 << 16)
+                assert data, "the browser has ended"
+                self._rest += data
+            line, _, self._rest = self._rest.partition(b"\0")
+            answer = json.loads(line)
+            if answer.get("id") == self._count:
+                assert "error" not in answer, answer
+                return answer["result"]

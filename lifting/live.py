@@ -15,8 +15,8 @@ from torch import Tensor
 
 from detectors.h36m import to_h36m17
 from detectors.people import Person2D, PersonTrack2D
-from lifting.body import bone_lengths, stature
-from lifting.bones import BoneKeeper
+from lifting.body import BONES, bone_lengths, stature
+from lifting.bones import BoneKeeper, ancestors
 from lifting.camera import Camera
 from lifting.device import matmul_dtype
 from lifting.evidence import Evidence
@@ -36,6 +36,7 @@ __all__ = ["LiveLifter", "LivePose", "LiveSettings"]
 #: The body is known after about this many frames; it goes on being learnt as if these were all, so that a wrong
 #: beginning is forgotten.
 _BODY_FRAMES = 300
+_PATHS = ancestors()
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class LiveSettings:
         warm: share of the result of the frame before in the start; the rest is the learnt start.
         couple_s: width of the kernel over these frames, seconds (1 sigma).
         bones: share of the way to the held bone lengths per step.
-        calm_hz, quick: cutoff of the smoothing of a joint at rest, and how much it opens per m/s (``OneEuro``).
+        calm_hz, quick: cutoff of the smoothing of a bone at rest, and how much it opens per m/s (``OneEuro``).
         turned_m: mean distance of the learnt start from the frame before at which one of them must be a flip.
         jumped: shift of the person in the picture from frame to frame, in spreads of its keypoints, that nobody makes.
         forget_s: a person who was away for longer is new.
@@ -63,13 +64,13 @@ class LiveSettings:
     t_high: float = 0.04
     t_low: float = 0.03
     relax: float = 1.8
-    trust: float = 0.5
+    trust: float = 0.6
     rows: int = 7
     memory_s: float = 0.36
     warm: float = 0.5
     couple_s: float = 2 / 30
-    bones: float = 0.4
-    calm_hz: float = 1.0
+    bones: float = 0.05
+    calm_hz: float = 0.7
     quick: float = 5.0
     turned_m: float = 0.25
     jumped: float = 1.5
@@ -319,7 +320,11 @@ class LiveLifter:
         )
 
     def _smoothed(self, past: _Past, raw: NDArray[np.float64], time_s: float) -> NDArray[np.float64]:
-        """Pose, direction and distance of the person apart: the distance is the least certain and changes slowly."""
+        """Bones, direction and distance of the person apart: the distance is the least certain and changes slowly.
+
+        Bones and not joints, because the noise of the pelvis and of every joint on the way would open the filter of a
+        joint; their lengths stay.
+        """
         settings = self.settings
         if past.filters is None:
             past.filters = (
@@ -327,12 +332,15 @@ class LiveLifter:
                 OneEuro(settings.calm_hz, settings.quick),
                 OneEuro(settings.calm_hz / 3, settings.quick / 3),
             )
-        pose, place, depth = past.filters
+        turn, place, depth = past.filters
         root = raw[:1]
         distance = np.linalg.norm(root, axis=-1, keepdims=True)
         direction = place(root / distance, time_s)
         far = np.exp(depth(np.log(distance), time_s))
-        return np.asarray(pose(raw - root, time_s) + direction * far)
+        bones = raw[BONES[:, 1]] - raw[BONES[:, 0]]
+        turned = turn(bones, time_s)
+        lengths = [np.linalg.norm(sticks, axis=-1, keepdims=True) for sticks in (bones, turned)]
+        return np.asarray(_PATHS @ (turned * (lengths[0] / np.maximum(lengths[1], 1e-6))) + direction * far)
 
     def _evidence(self, rows: Sequence[_Row], group: NDArray[np.int64]) -> Evidence:
         def tensor(values: list[NDArray[np.float64]]) -> Tensor:

@@ -144,8 +144,9 @@ def evaluate_mocap(
                 lifted((lift_alone(lifter, views),), length)
             lifted(lift_sequences(lifter, views), length)
         headline = len(outcomes) - 1
-        for views in clips if live is not None else ():
-            lifted(lift_sequences_live(live, views), length)
+        if live is not None:
+            for views in clips:
+                lifted(lift_sequences_live(live, views), length)
     groups = [*chosen_frames, *(_group(outcome, rng) for outcome in outcomes)]
     handed_on = groups[len(chosen_frames) + headline]
     metrics = {name: value["value"] for name, value in handed_on["metrics"].items()}

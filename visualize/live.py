@@ -25,7 +25,7 @@ __all__ = ["LiveComposer", "Note"]
 #: How long poses are kept for the trail on the floor, and lowest feet for the height of the floor, seconds.
 _TRAIL_S, _FLOOR_S = 1.6, 10.0
 #: Time constants with which the view follows people, draws back for them, and comes closer again, seconds.
-_FOLLOW_S, _BACK_S, _NEARER_S = 0.8, 0.25, 3.0
+_FOLLOW_S, _BACK_S, _NEARER_S = 0.4, 0.2, 3.0
 #: Share of the panel kept free at each side.
 _MARGIN = 0.1
 #: From the ankle joint down to where its limb ends in the drawing, metres (see ``visualize.world``).

@@ -60,9 +60,8 @@ class Identities:
                 named[at] = i
         found = []
         for at, person in enumerate(people):
-            i = named.get(at)
-            if i is None:
-                i, self._next = self._next, self._next + 1
+            i = named.get(at, self._next)
+            self._next = max(self._next, i + 1)
             frames = self._known[i].frames + 1 if i in self._known else 1
             self._known[i] = _Known(person, time_s, frames)
             if frames >= _FRAMES:

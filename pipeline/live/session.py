@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -99,7 +98,7 @@ class Session:
         self._present: tuple[int, ...] = ()
         self._recorder: Recorder | None = new_recorder() if recording and new_recorder is not None else None
         self._problem = ""
-        self._lock = threading.Lock()
+        self._lost: Exception | None = None
         self._recording_lock = threading.Lock()
         self._identities = Identities()
         self._composer = LiveComposer((source.video.width, source.video.height), camera)
@@ -137,6 +136,8 @@ class Session:
         if self.feed is not None:
             self.feed.close()
         self._finish_recording()
+        if self._lost is not None:
+            raise self._lost
 
     def key(self, name: str) -> None:
         """Do what a key asks for (``KEYS``); others do nothing. May be called by any thread."""
@@ -272,8 +273,10 @@ class Session:
                 # A full disk ends the recording, not the picture.
                 self._problem = "the recording failed"
                 self._recorder = None
-                with suppress(Exception):
+                try:
                     recorder.finish()
+                except Exception as error:
+                    self._lost = error
 
     def _toggle_recording(self) -> None:
         if self._recorder is not None:

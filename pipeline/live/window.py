@@ -34,12 +34,14 @@ class Window:
     """
 
     def __init__(self, feed: Feed, key: Callable[[str], None]) -> None:
+        self._feed, self._key = feed, key
+        # OpenCV's Qt misses fonts for a toolbar that this window does not have.
+        os.environ.setdefault("QT_LOGGING_RULES", "default.warning=false")
         import cv2
 
-        self._feed, self._key = feed, key
         self._shown = -1
         try:
-            cv2.namedWindow(_TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
+            cv2.namedWindow(_TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
         except cv2.error as error:
             raise InputError("no window can be opened here; add --serve for a page, or --headless") from error
 

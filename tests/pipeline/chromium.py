@@ -34,11 +34,16 @@ class Browser:
         self._in, out_of = os.pipe()
         # The browser reads commands from descriptor 3 and answers on 4.
         command = f'exec "$0" "$@" 3<&{into} 4>&{out_of}'
-        self._process = subprocess.Popen(
-            ["bash", "-c", command, program, "--headless=new", "--remote-debugging-pipe", "--no-sandbox", "--no-proxy-server",
-             "--disable-gpu", "--disable-dev-shm-usage", f"--user-data-dir={profile}", "--window-size=1280,720", "about:blank"],
-            pass_fds=(into, out_of), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        options = (
+            "--headless=new", "--remote-debugging-pipe", "--no-sandbox", "--no-proxy-server", "--disable-gpu",
+            "--disable-dev-shm-usage", f"--user-data-dir={profile}", "--window-size=1280,720", "about:blank",
         )  # fmt: skip
+        self._process = subprocess.Popen(
+            ["bash", "-c", command, program, *options],
+            pass_fds=(into, out_of),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         os.close(into)
         os.close(out_of)
         self._count, self._rest = 0, b""

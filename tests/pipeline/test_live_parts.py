@@ -28,7 +28,7 @@ from pipeline.video import VideoInfo, probe, read_frames
 def somebody(x: float, y: float = 200.0, score: float = 0.8) -> Person2D:
     """A person of 100 px whose joints stand in a fixed pattern."""
     pattern = np.random.default_rng(4).uniform(-50, 50, (17, 2))
-    keypoints = (pattern + [x, y]).astype(np.float32)
+    keypoints = (pattern + np.array([x, y])).astype(np.float32)
     box = np.array([x - 50, y - 50, x + 50, y + 50], np.float32)
     return Person2D(keypoints, np.full(17, score, np.float32), COCO_17.name, box, score)
 
@@ -183,7 +183,7 @@ CAMERA = Camera.from_fov(55, (64, 48), "test")
 
 
 def pose(track_id: int, z: float = 3.0) -> LivePose:
-    joints = np.random.default_rng(track_id).normal(size=(17, 3)) + [0, 0, z]
+    joints = np.random.default_rng(track_id).normal(size=(17, 3)) + np.array([0, 0, z])
     return LivePose(
         track_id, joints, joints + 0.01, np.full(17, 0.02), np.zeros(17, bool), np.ones((17, 2)), np.ones(17),
         np.array([1.0, 2, 30, 40]), False,

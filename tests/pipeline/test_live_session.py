@@ -332,3 +332,26 @@ def test_bench_live(tmp_path: Path) -> None:
     assert found["fps"] > 1 and 0 < found["latency_median_ms"] <= found["latency_p95_ms"]
     assert 0 < found["lift_median_ms"] < found["latency_median_ms"]
     assert 0 <= found["dropped"] <= found["captured"]
+
+
+def test_evaluate_live(tmp_path: Path) -> None:
+    """Known answers: live is compared with the same sequences as tracks."""
+    from tests.pipeline.test_evaluate import mocap_arrays
+
+    data, file = tmp_path / "test.npz", tmp_path / "mocap.json"
+    np.savez(data, allow_pickle=False, **mocap_arrays())
+    zedo(
+        "evaluate", "mocap", "--data", data, "--count", 4, "--sequences", 1, "--steps", 4, "--live", "--json", file,
+        "--quiet",
+    )  # fmt: skip
+    found = json.loads(file.read_text("utf-8"))
+    rows = {(row["name"], row["noise_px"]): row["metrics"] for row in found["per_group"]}
+    metrics = found["metrics"]
+    live, track = rows["sequences, live", 5.0], rows["sequences", 5.0]
+    assert metrics["pa_mpjpe_mm"] == track["pa_mpjpe_mm"]["value"]
+    assert metrics["live_noisy_pa_mpjpe_mm"] == live["pa_mpjpe_mm"]["value"]
+    difference = live["pa_mpjpe_mm"]["value"] - track["pa_mpjpe_mm"]["value"]
+    assert metrics["live_noisy_more_pa_mpjpe_mm"] == pytest.approx(difference)
+    ratio = live["acceleration_error_mm"]["value"] / track["acceleration_error_mm"]["value"]
+    assert metrics["live_noisy_acceleration_ratio"] == pytest.approx(ratio)
+    assert found["protocol"]["live"]["lifting"]["causal"]

@@ -100,7 +100,7 @@ def inside_share(
     are guesses. ``image_size`` is width and height, ``side`` the length of the crop's side, all in pixels.
     """
     inside = np.minimum(keypoints, np.asarray(image_size) - keypoints).min(axis=-1)
-    share: NDArray[np.floating] = np.clip(inside / (_EDGE * np.asarray(side)), 0.1, 1.0)
+    share: NDArray[np.floating] = np.clip(inside / (_EDGE * np.maximum(side, 1.0)), 0.1, 1.0)
     return share
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from detectors.merging import remove_duplicates
 from detectors.openmmlab.errors import ModelError
 from detectors.openmmlab.network import load_network
-from detectors.openmmlab.people import BoxFinder, EmbeddedBoxes, OneStage, PoseFinder, TopDown, ZooBoxes
+from detectors.openmmlab.people import BoxFinder, EmbeddedBoxes, OneStage, PoseFinder, TopDown, ZooBoxes, layout_of
 from detectors.openmmlab.zoo import DEFAULT_BOXES, DEFAULT_POSE, PACKAGES, find_config, is_own, locate_weights
 from detectors.options import DetectorOptions, Stage
 from detectors.people import Person2D
@@ -100,6 +100,7 @@ def create(options: DetectorOptions, stage: Stage) -> MMPoseDetector:
     pose_config = find_config(options.pose_config or DEFAULT_POSE, "pose")
     pose_weights = locate_weights(options.pose_weights, pose_config, "pose", stage, options.offline)
     network = load_network(pose_config, pose_weights, "pose", runtime=options.runtime, device=options.device)
+    layout_of(network)  # before another download
     poses: PoseFinder
     if network.one_stage:
         if options.det_config or options.det_weights or options.flip_test:

@@ -151,10 +151,10 @@ def _unchanged(features: Any) -> Any:
 
 
 def _agree(a: NDArray[np.floating], b: NDArray[np.floating]) -> bool:
-    """Whether two outputs are the same to a ten-thousandth of the largest value."""
+    """Whether two outputs are the same to a thousandth of the largest value: a wrong export is another network."""
     import numpy as np
 
-    return a.shape == b.shape and np.allclose(a, b, rtol=0, atol=1e-4 * max(1.0, float(np.abs(b).max())))
+    return a.shape == b.shape and np.allclose(a, b, rtol=0, atol=1e-3 * max(1.0, float(np.abs(b).max())))
 
 
 def _session(path: Path) -> onnxruntime.InferenceSession:

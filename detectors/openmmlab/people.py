@@ -18,7 +18,7 @@ from detectors.openmmlab.errors import ModelError
 from detectors.openmmlab.network import Network
 from detectors.people import Person2D
 
-__all__ = ["BoxFinder", "EmbeddedBoxes", "OneStage", "PoseFinder", "TopDown", "ZooBoxes"]
+__all__ = ["BoxFinder", "EmbeddedBoxes", "OneStage", "PoseFinder", "TopDown", "ZooBoxes", "dataset_meta", "layout_of"]
 
 _AT_ONCE = 32  # people; more are no faster, and need more memory
 _PERSON = 0  # class of COCO
@@ -116,8 +116,8 @@ class TopDown:
     def __init__(self, boxes: BoxFinder, network: Network) -> None:
         self.boxes = boxes
         self.network = network
-        self._meta = _dataset_meta(network)
-        self.layout = _layout(network, self._meta)
+        self._meta = dataset_meta(network)
+        self.layout = layout_of(network)
 
     def find(self, images_bgr: Sequence[NDArray[np.uint8]]) -> list[list[Person2D]]:
         """See ``PoseFinder.find``."""
@@ -164,8 +164,8 @@ class OneStage:
     def __init__(self, network: Network, threshold: float) -> None:
         self.network = network
         self.threshold = threshold
-        self._meta = _dataset_meta(network)
-        self.layout = _layout(network, self._meta)
+        self._meta = dataset_meta(network)
+        self.layout = layout_of(network)
 
     def find(self, images_bgr: Sequence[NDArray[np.uint8]]) -> list[list[Person2D]]:
         """See ``PoseFinder.find``."""
@@ -212,8 +212,11 @@ def _body(layout: KeypointLayout) -> list[int]:
     return [i for i, name in enumerate(layout.joints) if name in COCO_17.joints or name in H36M_17.joints]
 
 
-def _dataset_meta(network: Network) -> dict[str, Any]:
-    """Names and pairs of the keypoints, as the configuration tells them."""
+def dataset_meta(network: Network) -> dict[str, Any]:
+    """Names and pairs of the keypoints, as the configuration tells them; a sample must have them.
+
+    Raises ModelError if the configuration says nothing.
+    """
     from mmpose.datasets.datasets.utils import parse_pose_metainfo
     from mmpose.registry import DATASETS
 
@@ -231,7 +234,9 @@ def _dataset_meta(network: Network) -> dict[str, Any]:
     raise ModelError(f"{next(iter(network.files))} does not say which keypoints it has; add metainfo to its data set")
 
 
-def _layout(network: Network, meta: dict[str, Any]) -> KeypointLayout:
+def layout_of(network: Network) -> KeypointLayout:
+    """The layout of what a pose estimator reports. Raises ModelError if it is not one of ``LAYOUTS``."""
+    meta = dataset_meta(network)
     names = [meta["keypoint_id2name"][i] for i in range(meta["num_keypoints"])]
     for layout in LAYOUTS.values():
         if tuple(_NAMES.get(layout.name, {}).get(name, name) for name in names) == layout.joints:

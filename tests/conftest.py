@@ -1,0 +1,17 @@
+"""No test downloads anything, and none writes into the cache of whoever runs it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from unittest.mock import patch
+
+import pytest
+
+
+@pytest.fixture(autouse=True, scope="session")
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Processes that tests start inherit it."""
+    folders = {name: str(tmp_path_factory.mktemp(name)) for name in ("ZEDO_CACHE", "TORCH_HOME")}
+    with patch.dict(os.environ, folders | {"ZEDO_OFFLINE": "1"}):
+        yield

@@ -56,8 +56,8 @@ _IMPUTED_M = np.array(
 
 # Share of the error expected of the learnt start that the optimiser leaves, where it saw a joint and where it did not:
 # 68.3 % of the coordinates lie within on validation motion capture (not the test sequences of `zedo-video evaluate
-# mocap`) before synthetic cameras, 2D exact to 8 px off, whole or with a limb hidden.
-_LEFT_OF_DOUBT = (0.67, 0.9)
+# mocap`) before synthetic cameras, 2D exact to 5 px off, whole or with a limb hidden.
+_LEFT_OF_DOUBT = (0.65, 0.9)
 
 
 def joint_sigma(

@@ -14,7 +14,7 @@ from detectors.openmmlab.zoo import missing_packages
 from pipeline.video import read_frames
 
 # Scores of one cell in twenty are high; distances to the sides of a box (RTMDet, in strides) are positive.
-_LAST = (("rtm_cls", -2.5, 1.0), ("rtm_reg", 2.0, 0.2), ("out_cls", -2.5, 1.0), ("out_bbox", 0.0, 0.1))
+_LAST = (("rtm_cls", -2.5, 1.0), ("rtm_reg", 2.0, None), ("out_cls", -2.5, 1.0), ("out_bbox", 0.0, 0.1))
 
 MakeCheckpoint = Callable[[str, Literal["det", "pose"]], Path]
 
@@ -109,8 +109,8 @@ def _normalise(model: Any, pictures: Any) -> None:
         hook.remove()
 
 
-def _scale(model: Any, layers: Iterable[Any], pictures: Any, mean: float, spread: float) -> None:
-    """Let what each of some layers says of pictures have a mean and a standard deviation."""
+def _scale(model: Any, layers: Iterable[Any], pictures: Any, mean: float, spread: float | None) -> None:
+    """Let what each of some layers says of pictures have a mean and a standard deviation (None: what it has)."""
     import torch
 
     seen: dict[Any, torch.Tensor] = {}
@@ -118,7 +118,7 @@ def _scale(model: Any, layers: Iterable[Any], pictures: Any, mean: float, spread
     with torch.no_grad():
         model._forward(pictures)
     for layer, out in seen.items():
-        scale = spread / float(out.std())
+        scale = spread / float(out.std()) if spread else 1.0
         layer.weight.data *= scale
         layer.bias.data = (layer.bias.data - out.mean((0, 2, 3))) * scale + mean
     for hook in hooks:

@@ -52,7 +52,7 @@ class LiveSettings:
         memory_s: how far back the past is looked at, seconds.
         warm: share of the result of the frame before in the start; the rest is the learnt start.
         couple_s: width of the kernel over these frames, seconds (1 sigma).
-        bones: share of the way to the held bone lengths per step.
+        bones: share of the way to the held bone lengths after the last step.
         calm_hz, quick: cutoff of the smoothing of a bone at rest, and how much it opens per m/s (``OneEuro``).
         turned_m: mean distance of the learnt start from the frame before at which one of them must be a flip.
         jumped: shift of the person in the picture from frame to frame, in spreads of its keypoints, that nobody makes.
@@ -64,13 +64,13 @@ class LiveSettings:
     t_high: float = 0.04
     t_low: float = 0.03
     relax: float = 1.8
-    trust: float = 0.6
+    trust: float = 0.5
     rows: int = 7
     memory_s: float = 0.36
     warm: float = 0.5
     couple_s: float = 2 / 30
-    bones: float = 0.05
-    calm_hz: float = 0.7
+    bones: float = 0.3
+    calm_hz: float = 0.6
     quick: float = 5.0
     turned_m: float = 0.25
     jumped: float = 1.5
@@ -266,13 +266,14 @@ class LiveLifter:
         T = solve_translation(x, evidence.rays, evidence.confidence**4)
         trusted = evidence.confidence.clone()
         trusted[_newest(group)] *= settings.trust
-        kernel = None
+        coupled = None
         if settings.couple_s > 0 and len(rows) > len(pasts):
-            kernel = time_kernel(np.array([row.time_s for row in rows]), group, settings.couple_s, degree=1)
+            times = np.array([row.time_s for row in rows])
+            coupled = time_kernel(times, group, settings.couple_s, degree=1).on(self.device)
         keeper = _KnownBones(self._mean_bones, evidence, pasts)
         x, T = optimise(
             self._network, self._schedule, x, T, evidence.rays, trusted,
-            couple=_coupling(None if kernel is None else kernel.on(self.device), keeper, settings.bones),
+            couple=_coupling(coupled, keeper, settings.bones, settings.steps),
             dtype=self._dtype,
         )  # fmt: skip
         lengths = keeper.lengths(x)
@@ -385,10 +386,14 @@ class _KnownBones(BoneKeeper):
 
 
 def _coupling(
-    kernel: Callable[[Tensor], Tensor] | None, keeper: BoneKeeper, bones: float
+    kernel: Callable[[Tensor], Tensor] | None, keeper: BoneKeeper, bones: float, steps: int
 ) -> Callable[[int, Tensor], Tensor]:
+    """Frames know of each other after each step, and of the body after the last one: the frames go on from there."""
+
     def couple(step: int, x: Tensor) -> Tensor:
-        return keeper(x if kernel is None else kernel(x), bones)
+        if kernel is not None:
+            x = kernel(x)
+        return keeper(x, bones) if step + 1 == steps else x
 
     return couple
 

@@ -296,7 +296,7 @@ def mocap_table(report: Report) -> str:
     ]
     protocol, machine = report.protocol, report.time
     notes = [
-        f"sigma of {_noise(group)}: {_share(group, 'coverage_1_sigma')} of the coordinates within 1 sigma (68 % "
+        f"sigma, {_noise(group)}: {_share(group, 'coverage_1_sigma')} of the coordinates within 1 sigma (68 % "
         f"expected), {_share(group, 'coverage_2_sigma')} within 2 (95 %), {_share(group, 'coverage_3d')} of the joints "
         "within the 68 % ball"
         for group in report.per_group
@@ -321,7 +321,7 @@ def mocap_table(report: Report) -> str:
 
 
 def _noise(group: Mapping[str, Any]) -> str:
-    return f"sequences with {group['noise_px']:g} px noise" if group["noise_px"] else "sequences with exact 2D"
+    return f"{group['name']}, {group['noise_px']:g} px noise" if group["noise_px"] else f"{group['name']}, exact 2D"
 
 
 def _share(group: Any, name: str) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from detectors import layouts
 from detectors.h36m import to_h36m17
-from detectors.layouts import COCO_17, H36M_17, KeypointLayout
+from detectors.layouts import COCO_17, COCO_WHOLEBODY_133, H36M_17, HALPE_26, KeypointLayout
 from detectors.people import Person2D, PersonTrack2D
 
 
@@ -57,6 +57,34 @@ def test_central_joints_lie_where_a_skeleton_has_them(coco: tuple[np.ndarray, np
     assert np.all(np.abs(along["spine"] - 0.5) < 0.05)
     assert np.all((along["thorax"] > 1.0) & (along["thorax"] < 1.15))
     assert np.all(along["thorax"] < along["nose"]) and np.all(along["nose"] < along["head_top"])
+
+
+def test_halpe_joints_of_the_middle_are_taken_as_they_are(standing: Callable[..., Person2D]) -> None:
+    person = standing(300)
+    middle = np.array(
+        [(310, 60), (305, 120), (302, 250)], np.float32
+    )  # head, neck, hip: not where they would be derived
+    feet = np.tile(person.keypoints_px[[15]], (6, 1))
+    keypoints = np.concatenate([person.keypoints_px, middle, feet])[None]
+    confidence = np.full((1, len(HALPE_26)), 0.8)
+    mapped, sure = to_h36m17(_track(keypoints, confidence, HALPE_26.name))
+    for name, place in zip(("head_top", "thorax", "pelvis"), middle, strict=True):
+        assert np.allclose(_at(mapped, name), place) and np.allclose(_at(sure, name), 0.8)
+    for name in COCO_17.joints[5:]:
+        assert np.allclose(_at(mapped, name), keypoints[:, HALPE_26.index(name)])
+    # the nose of Human3.6M lies between thorax and face
+    assert np.all(_at(mapped, "nose")[:, 1] > keypoints[:, 0, 1]) and np.all(_at(mapped, "nose")[:, 1] < 120)
+
+
+def test_whole_body_keypoints_are_mapped_as_those_of_coco(coco: tuple[np.ndarray, np.ndarray]) -> None:
+    keypoints, confidence = coco
+    more = len(COCO_WHOLEBODY_133) - 17
+    full = np.concatenate([keypoints, np.zeros((3, more, 2), np.float32)], axis=1)
+    sure = np.concatenate([confidence, np.full((3, more), 0.1, np.float32)], axis=1)
+    for ours, theirs in zip(
+        to_h36m17(_track(full, sure, COCO_WHOLEBODY_133.name)), to_h36m17(_track(keypoints, confidence)), strict=True
+    ):
+        assert np.allclose(ours, theirs)
 
 
 def test_joints_that_were_derived_are_less_certain_than_those_that_were_seen(

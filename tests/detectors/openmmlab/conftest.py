@@ -99,7 +99,7 @@ def _normalise(model: Any, pictures: Any) -> None:
 
     def follow(module: Any, inputs: tuple[Any, ...]) -> None:
         module.running_mean.zero_()
-        module.running_var.fill_(10 * float(inputs[0].square().mean()))
+        module.running_var.fill_(100 * float(inputs[0].square().mean()))
 
     norms = [module for module in model.modules() if isinstance(module, torch.nn.modules.batchnorm._BatchNorm)]
     hooks = [module.register_forward_pre_hook(follow) for module in norms]

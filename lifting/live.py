@@ -60,18 +60,18 @@ class LiveSettings:
         imputed_below, least_joints, person_height_m: see ``lifting.settings.LiftSettings``.
     """
 
-    steps: int = 6
-    t_high: float = 0.04
+    steps: int = 7
+    t_high: float = 0.055
     t_low: float = 0.03
     relax: float = 1.8
     trust: float = 0.5
-    rows: int = 7
+    rows: int = 6
     memory_s: float = 0.36
     warm: float = 0.5
     couple_s: float = 2 / 30
     bones: float = 0.3
     calm_hz: float = 0.6
-    quick: float = 5.0
+    quick: float = 5.3
     turned_m: float = 0.25
     jumped: float = 1.5
     forget_s: float = 0.5

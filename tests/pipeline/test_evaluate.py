@@ -185,7 +185,7 @@ class TestMultiview:
         assert (seen["frames"], seen["frames_found"], seen["found"], seen["people"]) == (6, 6, 1.0, 1)
         assert 5 < seen["pa_mpjpe_mm"] < 120 and seen["pa_mpjpe_mm"] < seen["mpjpe_mm"]
         assert seen["source"] == "calibration" and "assumed" in groups["assumed", "cam1.mp4"]["source"]
-        assert 5 < seen["oracle_pa_mpjpe_mm"] < seen["our_choice_pa_mpjpe_mm"] < 120
+        assert 5 < seen["oracle_pa_mpjpe_mm"] <= seen["our_choice_pa_mpjpe_mm"] < 120
         assert "PA, S = 10, oracle" in table and f"{seen['oracle_pa_mpjpe_mm']:.1f}" in table
         # nobody is in the second video: that is said, and does not pass as a good result
         empty = groups["calibrated", "cam2.mp4"]

@@ -91,5 +91,7 @@ def working_together(device_name: str) -> Iterator[tuple[Team, torch.device]]:
     distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield Team(distributed.get_rank(), distributed.get_world_size()), device
+        # Who ends before the others takes away the threads that they still talk to.
+        distributed.barrier()
     finally:
         distributed.destroy_process_group()

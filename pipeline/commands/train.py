@@ -21,19 +21,35 @@ def command() -> None:
     """Subcommands."""
 
 
+def _training(steps: int, batch: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The options of ``prior`` and ``start``, whose defaults differ."""
+    options = [
+        click.option("--data", required=True, type=click.Path(path_type=Path), help="Training poses (.npz)."),
+        click.option("--validation", required=True, type=click.Path(path_type=Path), help="Poses of others (.npz)."),
+        click.option(
+            "--out", "folder", required=True, type=click.Path(path_type=Path), help="Folder; a run in it resumes."
+        ),
+        click.option("--config", type=click.Path(path_type=Path), help="Settings of the training (.toml)."),
+        click.option("--steps", type=int, help=f"Optimiser steps in all ({steps})."),
+        click.option("--batch", type=int, help=f"Poses per step ({batch})."),
+        click.option("--learning-rate", type=float, help="Of AdamW, at its highest (0.001)."),
+        click.option("--seed", type=int, help="Of everything random (0)."),
+        click.option("--minutes", type=float, help="Stop after this time; the same command goes on."),
+        click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True),
+        click.option("--quiet", "-q", is_flag=True),
+    ]
+
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
 @command.command("prior")
-@click.option("--data", required=True, type=click.Path(path_type=Path), help="Training poses (.npz).")
-@click.option("--validation", required=True, type=click.Path(path_type=Path), help="Poses of other people (.npz).")
-@click.option("--out", "folder", required=True, type=click.Path(path_type=Path), help="Folder; a run in it resumes.")
-@click.option("--config", type=click.Path(path_type=Path), help="Settings of the training (.toml).")
+@_training(12_000, 2048)
 @click.option("--start", type=click.Path(path_type=Path), help="Begin with the weights of this prior.")
-@click.option("--steps", type=int, help="Optimiser steps in all (12000).")
-@click.option("--batch", type=int, help="Poses per step (2048).")
-@click.option("--learning-rate", type=float, help="Of AdamW, at its highest (0.001).")
-@click.option("--seed", type=int, help="Of everything random (0).")
-@click.option("--minutes", type=float, help="Stop after this time; the same command goes on.")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True)
-@click.option("--quiet", "-q", is_flag=True)
 def prior(
     data: Path,
     validation: Path,
@@ -57,17 +73,7 @@ def prior(
 
 
 @command.command("start")
-@click.option("--data", required=True, type=click.Path(path_type=Path), help="Training poses in motion (.npz).")
-@click.option("--validation", required=True, type=click.Path(path_type=Path), help="Poses of other people (.npz).")
-@click.option("--out", "folder", required=True, type=click.Path(path_type=Path), help="Folder; a run in it resumes.")
-@click.option("--config", type=click.Path(path_type=Path), help="Settings of the training (.toml).")
-@click.option("--steps", type=int, help="Optimiser steps in all (20000).")
-@click.option("--batch", type=int, help="Frames per step (1024).")
-@click.option("--learning-rate", type=float, help="Of AdamW, at its highest (0.001).")
-@click.option("--seed", type=int, help="Of everything random (0).")
-@click.option("--minutes", type=float, help="Stop after this time; the same command goes on.")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True)
-@click.option("--quiet", "-q", is_flag=True)
+@_training(20_000, 1024)
 def start(
     data: Path,
     validation: Path,

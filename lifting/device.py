@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-__all__ = ["DEVICES", "choose_device", "matmul_dtype"]
+__all__ = ["DEVICES", "choose_device", "matmul_dtype", "mixed_precision"]
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -35,3 +35,11 @@ def matmul_dtype(device: torch.device) -> torch.dtype:
         return torch.float16
     able = torch.cpu.get_capabilities()
     return torch.bfloat16 if able.get("avx512_bf16") or able.get("amx_bf16") else torch.float32
+
+
+def mixed_precision(device: torch.device) -> torch.autocast:
+    """Training with matrix products in bfloat16, where the device has it; in full precision elsewhere.
+
+    float16 would need its losses scaled, so it is left to inference.
+    """
+    return torch.autocast(device.type, torch.bfloat16, enabled=matmul_dtype(device) is torch.bfloat16)

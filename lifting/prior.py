@@ -27,6 +27,7 @@ __all__ = [
     "PriorError",
     "StartingPoses",
     "load_prior",
+    "load_start_network",
     "load_starting_poses",
     "save_prior",
     "save_start_network",

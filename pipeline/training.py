@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from lifting.prior import Prior
+    from lifting.start_network import StartNetwork
     from lifting.training.start_trainer import StartSettings
     from lifting.training.trainer import TrainSettings
 
@@ -179,13 +180,16 @@ def train_start(
     device_name: str,
     reporter: Reporter,
     stop_after_s: float | None = None,
+    start: StartNetwork | None = None,
 ) -> Path | None:
     """Train the learnt start until the last step or the time is up; see ``carry_out`` for what it leaves.
+
+    A new run starts from random weights or from those of ``start``.
 
     Returns:
         The network if the run is complete, else None.
     Raises:
-        InputError: the data or the checkpoint cannot be used.
+        InputError: the data or the checkpoint cannot be used, or ``start`` has another size.
     """
     from lifting.prior import save_start_network
     from lifting.training.start_trainer import held_out_views, looking, new_start, start_errors
@@ -201,9 +205,17 @@ def train_start(
             figures |= {f"{figure}{name}_mm": 1000 * error for figure, error in errors.items()}
         return figures
 
+    weights = None if start is None else start.state_dict()
+    if start is not None and (start.hidden, start.blocks, start.modes) != (
+        settings.hidden, settings.blocks, settings.modes
+    ):  # fmt: skip
+        raise InputError(
+            f"the weights to begin with have hidden = {start.hidden}, blocks = {start.blocks}, modes = {start.modes}; "
+            "give the same sizes with --config"
+        )
     job = Job(
         settings=settings,
-        begin=lambda device: new_start(settings, device),
+        begin=lambda device: new_start(settings, device, weights),
         objective=looking(poses, clip, fps, settings),
         judge=judge,
         write=save_start_network,

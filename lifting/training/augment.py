@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from lifting.ipo import quaternion_matrix, rotation_matrix
+from lifting.ipo import rotation_matrix
+from lifting.training.bending import bend, rotation_by
+from lifting.training.chance import Chance
 from lifting.training.skeleton import BodyParts, assemble
 
-__all__ = ["Augmentation", "Windows", "draw_poses", "draw_windows", "random_rotation"]
+__all__ = ["Augmentation", "Windows", "draw_poses", "draw_windows"]
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class Augmentation:
     Attributes:
         mirror: exchange left and right.
         exchange_limb: each arm, each leg and the head come from another pose.
+        bend: spread of the turns of limbs, waist and neck within their range of motion, radians.
         size: spread of the body size, relative.
         bones: spread of each bone length, relative; the same left and right.
         width: share of poses whose hips and shoulders get another width: half hips 6 to 15 cm, half shoulders 14 to
@@ -29,10 +32,13 @@ class Augmentation:
         definition: spread of where spine, thorax, nose and head top are taken to be, metres.
         pitch, roll: of the camera, radians; pitch is drawn from -``pitch`` / 2 to ``pitch``.
         any_orientation: share of poses in an arbitrary orientation: lying, upside down, cartwheels.
+        spin: spread of the speed of half of the people who turn as a whole while they move, about any axis, radians
+            per second; the others do what they were captured at. Single poses do not move.
     """
 
     mirror: float = 0.5
     exchange_limb: float = 0.15
+    bend: float = 0.0
     size: float = 0.07
     bones: float = 0.05
     width: float = 0.7
@@ -40,6 +46,7 @@ class Augmentation:
     pitch: float = 0.5
     roll: float = 0.1
     any_orientation: float = 0.12
+    spin: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -50,21 +57,23 @@ class Windows:
         index: ``[N, W]`` int64 poses around each of N, the pose itself where there is none.
         present: ``[N, W]`` False where there is none.
         root: ``[N, 3]`` position of the pelvis in the world, metres, y up.
+        time_s: ``[W]`` when, from the middle pose, seconds.
     """
 
     index: Tensor
     present: Tensor
     root: Tensor
+    time_s: Tensor
 
     @classmethod
-    def around(cls, root: Tensor, clip: Tensor, offsets: Sequence[int]) -> Windows:
-        """Windows at ``offsets`` within the same clip, for pelvis positions ``[N, 3]`` and clip numbers ``[N]``."""
+    def around(cls, root: Tensor, clip: Tensor, offsets: Sequence[int], fps: float) -> Windows:
+        """Windows at ``offsets`` in poses within the same clip, for pelvis positions ``[N, 3]`` and clips ``[N]``."""
         centre = torch.arange(len(clip))
         index = centre[:, None] + torch.tensor(offsets)
         inside = (index >= 0) & (index < len(clip))
         index = index.clamp(0, len(clip) - 1)
         present = inside & (clip[index] == clip[:, None])
-        return cls(torch.where(present, index, centre[:, None]), present, root)
+        return cls(torch.where(present, index, centre[:, None]), present, root, torch.tensor(offsets) / fps)
 
 
 def draw_poses(
@@ -80,7 +89,7 @@ def draw_poses(
         generator: source of all randomness.
     """
     alone = torch.arange(len(parts))[:, None]
-    windows = Windows(alone, torch.ones_like(alone, dtype=torch.bool), torch.zeros(len(parts), 3))
+    windows = Windows(alone, torch.ones_like(alone, dtype=torch.bool), torch.zeros(len(parts), 3), torch.zeros(1))
     return draw_windows(parts, windows, weights, count, augmentation, generator)[0][:, 0]
 
 
@@ -100,12 +109,14 @@ def draw_windows(
     """
     a = augmentation
     frames = windows.index.shape[1]
-    chance = _Chance(count, frames, generator)
+    chance = Chance(count, frames, generator)
     centre = torch.multinomial(weights, count, replacement=True, generator=generator)
     index = windows.index[centre].flatten()
     body = parts.take(index)
     if a.exchange_limb > 0:
         body = _exchange_limbs(parts, body, index, windows, a.exchange_limb, chance)
+    if a.bend > 0:
+        body = bend(body, a.bend, chance)
     size = (a.size * chance.normal(1)).exp()
     body = _other_body(body, a, size, chance)
     way = (windows.root[index] - windows.root[centre].repeat_interleave(frames, dim=0)) * size
@@ -115,41 +126,16 @@ def draw_windows(
         way = torch.where(mirrored[:, None], way * torch.tensor([-1.0, 1.0, 1.0]), way)
     poses = assemble(body) + way[:, None]
     rotation = _camera_rotation(a, chance)
+    if a.spin > 0 and frames > 1:
+        speed = a.spin * chance.normal(3) * (chance.uniform(1) < 0.5)
+        rotation = rotation @ rotation_by(speed * windows.time_s.repeat(count)[:, None])
     flip = torch.tensor([1.0, -1.0, -1.0])
     turned = torch.einsum("nij,nkj->nki", rotation, poses) * flip
     return turned.unflatten(0, (count, frames)), windows.present[centre]
 
 
-class _Chance:
-    """Random numbers for the poses of windows: the same in all poses of one."""
-
-    def __init__(self, count: int, frames: int, generator: torch.Generator) -> None:
-        self._count, self._frames, self._generator = count, frames, generator
-
-    def uniform(self, *shape: int) -> Tensor:
-        return self.same(torch.rand(self._count, *shape, generator=self._generator))
-
-    def normal(self, *shape: int) -> Tensor:
-        return self.same(torch.randn(self._count, *shape, generator=self._generator).clamp(-2.5, 2.5))
-
-    def choice(self, among: int) -> Tensor:
-        """One of ``among`` for each window, not repeated: ``[count]``."""
-        return torch.randint(among, (self._count,), generator=self._generator)
-
-    def rotation(self) -> Tensor:
-        return self.same(random_rotation(self._count, self._generator))
-
-    def same(self, values: Tensor) -> Tensor:
-        return values.repeat_interleave(self._frames, dim=0) if self._frames > 1 else values
-
-
-def random_rotation(count: int, generator: torch.Generator) -> Tensor:
-    """Uniformly distributed rotations ``[count, 3, 3]``, from unit quaternions."""
-    return quaternion_matrix(torch.randn(count, 4, generator=generator))
-
-
 def _exchange_limbs(
-    parts: BodyParts, body: BodyParts, index: Tensor, windows: Windows, share: float, chance: _Chance
+    parts: BodyParts, body: BodyParts, index: Tensor, windows: Windows, share: float, chance: Chance
 ) -> BodyParts:
     def other() -> Tensor:
         """Index of the donor, moving on as the recipient does: the pose itself for most."""
@@ -171,7 +157,7 @@ def _with_length(vectors: Tensor, like: Tensor) -> Tensor:
     return torch.nn.functional.normalize(vectors, dim=-1) * like.norm(dim=-1, keepdim=True)
 
 
-def _other_body(body: BodyParts, a: Augmentation, size: Tensor, chance: _Chance) -> BodyParts:
+def _other_body(body: BodyParts, a: Augmentation, size: Tensor, chance: Chance) -> BodyParts:
     def factor(*shape: int) -> Tensor:
         """Lengths multiply, so their logarithm is what is normally distributed."""
         return (a.bones * chance.normal(*shape)).exp()[..., None]
@@ -219,7 +205,7 @@ def _mirror(body: BodyParts, chosen: Tensor) -> BodyParts:
     )
 
 
-def _camera_rotation(a: Augmentation, chance: _Chance) -> Tensor:
+def _camera_rotation(a: Augmentation, chance: Chance) -> Tensor:
     """Any yaw, some pitch and roll, and for a share of the poses any orientation at all: ``[B, 3, 3]``."""
     yaw = chance.uniform() * (2 * math.pi)
     pitch = (chance.uniform() * 1.5 - 0.5) * a.pitch

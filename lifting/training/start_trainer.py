@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from lifting.device import mixed_precision
 from lifting.start_network import OFFSETS_S, StartGuess, StartNetwork, view_features
 from lifting.training.augment import Augmentation, Windows, draw_windows
 from lifting.training.engine import Objective, Pacing, RunState
@@ -52,11 +53,13 @@ class StartSettings(Pacing):
     views: Views = field(default_factory=Views)
 
 
-def new_start(settings: StartSettings, device: torch.device) -> RunState:
-    """The beginning of a run, from random weights."""
+def new_start(settings: StartSettings, device: torch.device, weights: dict[str, Tensor] | None = None) -> RunState:
+    """The beginning of a run: random weights, or those of another network of the same size."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         network = StartNetwork(hidden=settings.hidden, blocks=settings.blocks, modes=settings.modes)
+    if weights is not None:
+        network.load_state_dict(weights)
     return RunState.of(network, settings, device)
 
 
@@ -112,7 +115,7 @@ def looking(poses: NDArray[np.floating], clip: NDArray[np.integer], fps: float, 
     """
     world = torch.from_numpy(np.asarray(poses, np.float32))
     parts = take_apart(world)
-    windows = Windows.around(world[:, 0], torch.from_numpy(np.asarray(clip)), pose_offsets(fps))
+    windows = Windows.around(world[:, 0], torch.from_numpy(np.asarray(clip)), pose_offsets(fps), fps)
     weights = sampling_weights(poses, settings.tilted)
 
     def objective(model: nn.Module, generator: torch.Generator, device: torch.device, team: Team) -> Tensor:
@@ -122,7 +125,7 @@ def looking(poses: NDArray[np.floating], clip: NDArray[np.integer], fps: float, 
         motion, rays, confidence = (value[mine].to(device) for value in (motion, rays, confidence))
         features, rotation = view_features(rays, confidence, rays.shape[1])
         truth = torch.einsum("bij,bnj->bni", rotation, motion[:, motion.shape[1] // 2])
-        with torch.autocast(device.type, torch.bfloat16):
+        with mixed_precision(device):
             guess = model(features)
         return start_loss(StartGuess(*(value.float() for value in vars(guess).values())), truth, settings)
 
@@ -134,7 +137,7 @@ def held_out_views(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Motion, rays, confidences to validate on: bodies as they are, little noise, nothing hidden, always the same."""
     world = torch.from_numpy(np.asarray(poses, np.float32))
-    windows = Windows.around(world[:, 0], torch.from_numpy(np.asarray(clip)), pose_offsets(fps))
+    windows = Windows.around(world[:, 0], torch.from_numpy(np.asarray(clip)), pose_offsets(fps), fps)
     plain = Augmentation(exchange_limb=0, size=0, bones=0, width=0, definition=0, any_orientation=0)
     generator = torch.Generator().manual_seed(1)
     motion, present = draw_windows(take_apart(world), windows, torch.ones(len(world)), count, plain, generator)

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from lifting.device import mixed_precision
 from lifting.network import ScoreNetwork
 from lifting.sde import log_mean, marginal_std
 from lifting.training.augment import Augmentation, draw_poses
@@ -182,7 +183,7 @@ def denoising(draw: Callable[[int, torch.Generator], Tensor], settings: FitSetti
         # Whole groups, so that neighbours go on sharing their time.
         mine = team.part(torch.arange(groups))
         rows = slice(int(mine[0]) * settings.poses_per_time, (int(mine[-1]) + 1) * settings.poses_per_time)
-        with torch.autocast(device.type, torch.bfloat16):
+        with mixed_precision(device):
             return denoising_loss(model, batch[rows].to(device), times[mine].to(device), noise[rows].to(device)).mean()
 
     return objective

@@ -74,23 +74,31 @@ def prior(
 
 @command.command("start")
 @_training(20_000, 1024)
+@click.option("--start", type=click.Path(path_type=Path), help="Begin with the weights of this learnt start.")
 def start(
     data: Path,
     validation: Path,
     folder: Path,
     config: Path | None,
+    start: Path | None,
     minutes: float | None,
     device: str,
     quiet: bool,
     **given: Any,
 ) -> None:
     """Train the learnt start of the fast preset: from the keypoints of a frame and its neighbours to a pose."""
+    from lifting.prior import PriorError, load_start_network
+    from pipeline.errors import InputError
     from pipeline.training import read_start_settings, train_start
 
     reporter = _reporter(quiet)
-    settings = read_start_settings(config, given)
+    try:
+        begin, sha256 = (None, None) if start is None else load_start_network(start)
+    except PriorError as error:
+        raise InputError(str(error)) from error
+    settings = read_start_settings(config, {**given, "start": sha256})
     limit = None if minutes is None else minutes * 60
-    finished = train_start(data, validation, folder, settings, device, reporter, limit)
+    finished = train_start(data, validation, folder, settings, device, reporter, limit, begin)
     _say(reporter, finished, folder)
 
 

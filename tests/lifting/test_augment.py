@@ -13,7 +13,8 @@ from torch import Tensor
 from detectors.layouts import H36M_17
 from lifting.body import BONES, bone_lengths
 from lifting.metrics import pa_mpjpe
-from lifting.training.augment import Augmentation, draw_poses, random_rotation
+from lifting.training.augment import Augmentation, draw_poses
+from lifting.training.chance import random_rotation
 from lifting.training.skeleton import BodyParts, take_apart
 
 NOTHING = Augmentation(

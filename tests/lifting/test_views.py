@@ -37,7 +37,7 @@ def clips(motion: NDArray[np.float64]) -> tuple[Tensor, Tensor]:
 @pytest.fixture
 def windows(clips: tuple[Tensor, Tensor]) -> Windows:
     poses, clip = clips
-    return Windows.around(poses[:, 0], clip, OFFSETS)
+    return Windows.around(poses[:, 0], clip, OFFSETS, 12.0)
 
 
 def draw(

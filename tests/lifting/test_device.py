@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from lifting.device import choose_device, matmul_dtype
+from lifting.device import choose_device, matmul_dtype, mixed_precision
 
 
 @pytest.fixture
@@ -45,6 +45,14 @@ def test_cpus_use_bfloat16_only_in_hardware(
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
     assert matmul_dtype(torch.device("cpu")) == dtype
+
+
+def test_training_does_not_emulate_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer, x = torch.nn.Linear(8, 8), torch.zeros(2, 8)
+    for able, dtype in (({"avx512_bf16": True}, torch.bfloat16), ({}, torch.float32)):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda able=able: able)
+        with mixed_precision(torch.device("cpu")):
+            assert layer(x).dtype == dtype
 
 
 @pytest.mark.parametrize(("bf16", "dtype"), [(True, torch.bfloat16), (False, torch.float16)])

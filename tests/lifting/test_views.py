@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lifting.training.augment import Augmentation, Windows, draw_windows
+from lifting.training.augment import Augmentation, Windows, draw_poses, draw_windows
 from lifting.training.skeleton import take_apart
 from lifting.training.views import Views, draw_views
 
@@ -91,6 +91,27 @@ def test_mirrored_people_move_to_the_other_side(clips: tuple[Tensor, Tensor], wi
         return ((motion[:, 2, 0] - motion[:, 0, 0]) * left).sum(-1)
 
     assert torch.allclose(sideways(mirrored), -sideways(plain), atol=1e-4) and sideways(plain).abs().min() > 0.05
+
+
+def test_half_of_the_people_spin(clips: tuple[Tensor, Tensor], windows: Windows) -> None:
+    half = len(clips[1]) // 2
+    still, _ = draw(clips, windows, NOTHING, only=half + 10)
+    spinning, _ = draw(clips, windows, replace(NOTHING, spin=2.0), only=half + 10)
+    # in the middle of the window nothing has turned yet; elsewhere the person is the same, turned as a whole
+    assert torch.allclose(spinning[:, 1], still[:, 1], atol=1e-5)
+    same = (spinning - still).abs().amax(dim=(1, 2, 3)) < 1e-4
+    assert same.float().mean() == pytest.approx(0.5, abs=0.12)
+    centred = [motion[:, 2] - motion[:, 2, :1] for motion in (spinning, still)]
+    assert torch.allclose(torch.cdist(centred[0], centred[0]), torch.cdist(centred[1], centred[1]), atol=1e-4)
+    # a third of a second at 2 rad/s about each axis
+    first, last = (motion[~same][:, [0, 2], 10] for motion in (spinning, still))
+    assert (first - last).norm(dim=-1).mean() > 0.15
+
+
+def test_single_poses_do_not_spin(clips: tuple[Tensor, Tensor]) -> None:
+    parts, weights = take_apart(clips[0]), torch.ones(len(clips[0]))
+    poses = [draw_poses(parts, weights, 50, replace(NOTHING, spin=spin), generator()) for spin in (0.0, 3.0)]
+    assert torch.equal(*poses)
 
 
 @pytest.fixture

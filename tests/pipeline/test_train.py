@@ -150,6 +150,16 @@ def test_a_start_is_trained_and_used(poses: Path, tmp_path: Path) -> None:
     header = (tmp_path / "run" / "log.csv").read_text().splitlines()[0]
     assert header.startswith("step,train,pose_mm,best_mode_mm,likeliest_mode_mm,pose_alone_mm")
     assert (tmp_path / "run" / "curve.png").stat().st_size > 1000
+    # another run goes on from these weights: with a learning rate of nothing they stay
+    more = (*arguments, "--start", "run/start.safetensors", "--steps", "1", "--learning-rate", "1e-12", "--batch", "32")
+    done = run(*more, "--out", "more", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    further, _ = load_start_network(tmp_path / "more" / "start.safetensors")
+    pairs = zip(network.state_dict().values(), further.state_dict().values(), strict=True)
+    assert all(torch.allclose(one, other, atol=1e-4) for one, other in pairs)
+    other = ("train", "start", "--data", "moving.npz", "--validation", "moving.npz", "--start", "run/start.safetensors")
+    refused(run(*other, "--out", "wide", cwd=tmp_path), "hidden = 64")
+    refused(run(*other[:-1], "no.safetensors", "--out", "wide", cwd=tmp_path), "no.safetensors")
     # the same command has nothing left to do; another size is another run
     assert run(*arguments, "--steps", "4", "--batch", "32", "--out", "run", cwd=tmp_path).returncode == 0
     refused(run(*arguments, "--steps", "4", "--batch", "16", "--out", "run", cwd=tmp_path), "another batch")

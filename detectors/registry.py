@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 
 from detectors.base import PoseDetector
@@ -20,8 +21,9 @@ DETECTORS: dict[str, str] = {
 def create_detector(name: str, options: DetectorOptions | None = None, stage: Stage = silent) -> PoseDetector:
     """The detector of that name.
 
-    ``auto`` is MMPose if it is installed and its weights are on disk or can be downloaded, else the embedded MoveNet;
-    why stands in ``chosen``.
+    ``auto`` is MMPose if it is installed and its weights are on disk or can be downloaded, else the embedded MoveNet.
+    ``mmpose`` is MMPose: where no model was named and the weights of its default ones cannot be had, with the shipped
+    MoveNet as its model. In both cases ``chosen`` says why.
 
     Args:
         name: one of ``DETECTORS``, or ``auto``.
@@ -34,6 +36,12 @@ def create_detector(name: str, options: DetectorOptions | None = None, stage: St
     options = options or DetectorOptions()
     if name == "auto":
         return _auto(options, stage)
+    if name == "mmpose" and not options.models:
+        return _mmpose(options, stage)
+    return _create(name, options, stage)
+
+
+def _create(name: str, options: DetectorOptions, stage: Stage) -> PoseDetector:
     if name not in DETECTORS:
         raise ValueError(f"there is no detector named {name!r}; choose one of: auto, {', '.join(sorted(DETECTORS))}")
     module, _, factory = DETECTORS[name].partition(":")
@@ -41,22 +49,35 @@ def create_detector(name: str, options: DetectorOptions | None = None, stage: St
     return create(options, stage)
 
 
+def _mmpose(options: DetectorOptions, stage: Stage) -> PoseDetector:
+    """MMPose with its default models, or with the one that needs no download."""
+    from detectors.openmmlab.errors import WeightsUnavailable
+    from detectors.openmmlab.zoo import EMBEDDED_POSE
+
+    try:
+        return _create("mmpose", options, stage)
+    except WeightsUnavailable as error:
+        detector = _create("mmpose", replace(options, pose_config=EMBEDDED_POSE), stage)
+        detector.chosen = f"it was asked for; its model is the shipped {EMBEDDED_POSE}, since {error}"
+        return detector
+
+
 def _auto(options: DetectorOptions, stage: Stage) -> PoseDetector:
     from detectors.openmmlab.errors import NotInstalled, WeightsUnavailable
     from detectors.openmmlab.zoo import missing_packages
 
     if options.models:
-        detector, why = create_detector("mmpose", options, stage), "a model for it was given"
+        detector, why = _create("mmpose", options, stage), "a model for it was given"
     elif len(missing_packages()) == 0:
         try:
-            detector, why = create_detector("mmpose", options, stage), "it is installed and its weights are on disk"
+            detector, why = _create("mmpose", options, stage), "it is installed and its weights are on disk"
         except WeightsUnavailable:
             why = "the weights of MMPose are not on disk and cannot be downloaded; zedo-video doctor says more"
-            detector = create_detector("movenet", options, stage)
+            detector = _create("movenet", options, stage)
         except NotInstalled:
             why = "MMPose is installed but cannot be loaded; zedo-video doctor says more"
-            detector = create_detector("movenet", options, stage)
+            detector = _create("movenet", options, stage)
     else:
-        detector, why = create_detector("movenet", options, stage), "MMPose is not installed"
+        detector, why = _create("movenet", options, stage), "MMPose is not installed"
     detector.chosen = why
     return detector

@@ -22,9 +22,9 @@ def mmpose(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def pretend(error: Exception | None = None) -> None:
         def create(options: DetectorOptions, stage: Any) -> Any:
-            if error is not None:
+            if error is not None and options.pose_config != zoo.EMBEDDED_POSE:
                 raise error
-            return SimpleNamespace(name="mmpose", layout="coco-17", chosen="")
+            return SimpleNamespace(name="mmpose", layout="coco-17", chosen="", options=options)
 
         stand_in = SimpleNamespace(create=create)
         monkeypatch.setattr(zoo, "missing_packages", list)
@@ -55,14 +55,30 @@ def test_auto_takes_movenet_without_the_extra(monkeypatch: pytest.MonkeyPatch) -
     assert (detector.name, detector.chosen) == ("movenet", "MMPose is not installed")
 
 
+def test_mmpose_takes_the_shipped_model_where_its_own_cannot_be_had(mmpose: Any) -> None:
+    mmpose()
+    detector: Any = create_detector("mmpose")
+    assert detector.chosen == "" and not detector.options.models
+    mmpose(WeightsUnavailable("x.pth is not on disk and there is no connection; download it"))
+    detector = create_detector("mmpose", DetectorOptions(flip_test=True, runtime="torch"))
+    assert detector.name == "mmpose"
+    assert detector.options == DetectorOptions(flip_test=True, runtime="torch", pose_config=zoo.EMBEDDED_POSE)
+    assert "shipped movenet-thunder, since x.pth is not on disk and there is no connection" in detector.chosen
+    # only missing weights are made up for
+    mmpose(NotInstalled("mmcv is not installed"))
+    with pytest.raises(NotInstalled):
+        create_detector("mmpose")
+
+
 def test_a_model_that_was_given_is_never_replaced(mmpose: Any) -> None:
     options = DetectorOptions(pose_config="rtmo-s")
     mmpose()
     assert create_detector("auto", options).chosen == "a model for it was given"
     for error in (WeightsUnavailable("weights"), ModelError("config")):
         mmpose(error)
-        with pytest.raises(ModelError, match=str(error)):
-            create_detector("auto", options)
+        for name in ("auto", "mmpose"):
+            with pytest.raises(ModelError, match=str(error)):
+                create_detector(name, options)
     with pytest.raises(ValueError, match="--pose-config and --pose-weights go with --detector mmpose"):
         create_detector("movenet", options)
 

@@ -21,13 +21,14 @@ from lifting.camera import Camera
 from lifting.device import matmul_dtype
 from lifting.evidence import Evidence
 from lifting.geometry import solve_translation
+from lifting.jitter import Jitter
 from lifting.network import ScoreNetwork
 from lifting.oil import optimise
 from lifting.one_euro import OneEuro
 from lifting.prior import Prior, StartingPoses
 from lifting.schedule import fast_schedule
 from lifting.start_network import OFFSETS_S
-from lifting.starts import LearntStart
+from lifting.starts import learnt_start
 from lifting.temporal import neighbour_rows, time_kernel
 from lifting.uncertainty import joint_sigma
 
@@ -37,6 +38,8 @@ __all__ = ["LiveLifter", "LivePose", "LiveSettings"]
 #: beginning is forgotten.
 _BODY_FRAMES = 300
 _PATHS = ancestors()
+#: How far the filter opens at most where keypoints do not tremble.
+_MOST_OPEN = 20.0
 
 
 @dataclass(frozen=True)
@@ -54,14 +57,16 @@ class LiveSettings:
         couple_s: width of the kernel over these frames, seconds (1 sigma).
         bones: share of the way to the held bone lengths after the last step.
         calm_hz, quick: cutoff of the smoothing of a bone at rest, and how much it opens per m/s (``OneEuro``).
+        noise_m: jitter of the keypoints, at the person's depth, that these are for; with less the cutoffs are higher in
+            proportion.
         turned_m: mean distance of the learnt start from the frame before at which one of them must be a flip.
         jumped: shift of the person in the picture from frame to frame, in spreads of its keypoints, that nobody makes.
         forget_s: a person who was away for longer is new.
         imputed_below, least_joints, person_height_m: see ``lifting.settings.LiftSettings``.
     """
 
-    steps: int = 7
-    t_high: float = 0.055
+    steps: int = 5
+    t_high: float = 0.05
     t_low: float = 0.03
     relax: float = 1.8
     trust: float = 0.5
@@ -72,6 +77,7 @@ class LiveSettings:
     bones: float = 0.3
     calm_hz: float = 0.6
     quick: float = 5.3
+    noise_m: float = 0.016
     turned_m: float = 0.25
     jumped: float = 1.5
     forget_s: float = 0.5
@@ -125,6 +131,7 @@ class _Past:
     lengths: Tensor | None = None
     frames: int = 0
     filters: tuple[OneEuro, OneEuro, OneEuro] | None = None
+    jitter: Jitter = field(default_factory=Jitter)
 
     def restart(self) -> None:
         """Poses of the past no longer count; what was seen, and the body, do."""
@@ -231,6 +238,7 @@ class LiveLifter:
         if past.rows and _shift(past.rows[-1], row) > settings.jumped:
             past.restart()
             past.rows.clear()
+            past.jitter = Jitter()
         past.rows.append(row)
         past.rows = [old for old in past.rows if old.time_s >= row.time_s - settings.memory_s]
 
@@ -239,12 +247,13 @@ class LiveLifter:
         rows, group = _together([past.rows for past in pasts])
         evidence = self._evidence(rows, group)
         times = np.array([row.time_s for row in rows])
-        around = neighbour_rows(times, group, OFFSETS_S, self.device)
-        starts = LearntStart(self._start_network, around)(evidence, 1)
         newest = _newest(group)
+        around = neighbour_rows(times, group, OFFSETS_S, self.device)
+        rays_then, confidence_then = around(evidence.rays, evidence.confidence)
+        starts = learnt_start(self._start_network, rays_then[newest], confidence_then[newest], 1)
         assert starts.sigma_m is not None
         begin = []
-        for past, guess in zip(pasts, starts.x[0, newest], strict=True):
+        for past, guess in zip(pasts, starts.x[0], strict=True):
             before = past.rows[-2].x if len(past.rows) > 1 else None
             if before is not None:
                 before = before - before.mean(dim=0) + guess.mean(dim=0)
@@ -252,7 +261,7 @@ class LiveLifter:
                     past.restart()
                     before = None
             begin.append(guess if before is None else guess + self.settings.warm * (before - guess))
-        return begin, starts.sigma_m[newest].cpu().numpy().astype(np.float64)
+        return begin, starts.sigma_m.cpu().numpy().astype(np.float64)
 
     def _optimise(self, pasts: Sequence[_Past], begin: Sequence[Tensor]) -> list[NDArray[np.float64]]:
         """Absolute joints ``[17, 3]`` of the newest frames, metres, of the size of a body."""
@@ -334,12 +343,16 @@ class LiveLifter:
                 OneEuro(settings.calm_hz / 3, settings.quick / 3),
             )
         turn, place, depth = past.filters
+        row = past.rows[-1]
+        jitter_m = past.jitter(row.rays[:, :2], row.confidence >= settings.imputed_below, time_s) * float(raw[0, 2])
+        # Until it is known how much they tremble, keypoints are taken to tremble much.
+        opening = float(np.clip(settings.noise_m / max(jitter_m, 1e-6), 1.0, _MOST_OPEN)) if jitter_m > 0 else 1.0
         root = raw[:1]
         distance = np.linalg.norm(root, axis=-1, keepdims=True)
-        direction = place(root / distance, time_s)
-        far = np.exp(depth(np.log(distance), time_s))
+        direction = place(root / distance, time_s, opening)
+        far = np.exp(depth(np.log(distance), time_s, opening))
         bones = raw[BONES[:, 1]] - raw[BONES[:, 0]]
-        turned = turn(bones, time_s)
+        turned = turn(bones, time_s, opening)
         lengths = [np.linalg.norm(sticks, axis=-1, keepdims=True) for sticks in (bones, turned)]
         return np.asarray(_PATHS @ (turned * (lengths[0] / np.maximum(lengths[1], 1e-6))) + direction * far)
 

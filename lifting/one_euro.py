@@ -26,8 +26,11 @@ class OneEuro:
         self._speed: NDArray[np.float64] | None = None
         self._time_s = 0.0
 
-    def __call__(self, value: NDArray[np.float64], time_s: float) -> NDArray[np.float64]:
-        """The filtered value ``[..., D]`` at a time in seconds, later than the last; the first is kept as it is."""
+    def __call__(self, value: NDArray[np.float64], time_s: float, opening: float = 1.0) -> NDArray[np.float64]:
+        """The filtered value ``[..., D]`` at a time in seconds, later than the last; the first is kept as it is.
+
+        ``opening`` multiplies the cutoff: there is less to smooth.
+        """
         if self._value is None or self._speed is None:
             self._value, self._speed, self._time_s = value.copy(), np.zeros_like(value), time_s
             return self._value.copy()
@@ -35,7 +38,7 @@ class OneEuro:
         if step_s <= 0:
             raise ValueError(f"a filter cannot go back from {self._time_s:g} s to {time_s:g} s")
         self._speed = self._speed + _share(_SPEED_HZ, step_s) * ((value - self._value) / step_s - self._speed)
-        cutoff = self._calm_hz + self._quick * np.linalg.norm(self._speed, axis=-1, keepdims=True)
+        cutoff = opening * (self._calm_hz + self._quick * np.linalg.norm(self._speed, axis=-1, keepdims=True))
         self._value = self._value + _share(cutoff, step_s) * (value - self._value)
         self._time_s = time_s
         return self._value.copy()

@@ -14,7 +14,7 @@ from lifting.ipo import grid_start
 from lifting.start_network import StartNetwork, view_features
 from lifting.temporal import NeighbourRows
 
-__all__ = ["GridStart", "LearntStart", "Start", "Starts"]
+__all__ = ["GridStart", "LearntStart", "Start", "Starts", "learnt_start"]
 
 
 @dataclass(frozen=True)
@@ -71,13 +71,24 @@ class LearntStart:
             rays_then, confidence_then = rays[:, None], confidence[:, None]
         else:
             rays_then, confidence_then = self.neighbours(rays, confidence)
-        features, rotation = view_features(rays_then, confidence_then, self.network.frames)
-        guess = self.network(features)
-        likely = guess.logits.argsort(dim=1, descending=True)[:, : hypotheses - 1, None, None]
-        modes = guess.modes.gather(1, likely.expand(-1, -1, *guess.modes.shape[2:]))
-        turned = torch.cat([guess.pose[:, None], modes], dim=1)
-        x = torch.einsum("bji,bhnj->hbni", rotation, turned)
-        shape = x.shape[:-1]
-        T = solve_translation(x, rays.expand(*shape, 3), (confidence**4).expand(shape))
-        # In three dimensions a Laplace distribution has the variance 4 b^2 along each axis.
-        return Starts(x, T, 2.0 * guess.log_scale.exp())
+        return learnt_start(self.network, rays_then, confidence_then, hypotheses)
+
+
+def learnt_start(network: StartNetwork, rays: Tensor, confidence: Tensor, hypotheses: int) -> Starts:
+    """What the learnt IPO makes of rows of which the neighbours have been found.
+
+    Args:
+        network: on the device of the evidence.
+        rays, confidence: ``[B, W, J, 3]`` and ``[B, W, J]`` of the rows, in the middle, and their neighbours.
+        hypotheses: H.
+    """
+    features, rotation = view_features(rays, confidence, network.frames)
+    guess = network(features)
+    likely = guess.logits.argsort(dim=1, descending=True)[:, : hypotheses - 1, None, None]
+    modes = guess.modes.gather(1, likely.expand(-1, -1, *guess.modes.shape[2:]))
+    turned = torch.cat([guess.pose[:, None], modes], dim=1)
+    x = torch.einsum("bji,bhnj->hbni", rotation, turned)
+    middle, shape = rays.shape[1] // 2, x.shape[:-1]
+    T = solve_translation(x, rays[:, middle].expand(*shape, 3), (confidence[:, middle] ** 4).expand(shape))
+    # In three dimensions a Laplace distribution has the variance 4 b^2 along each axis.
+    return Starts(x, T, 2.0 * guess.log_scale.exp())

@@ -57,6 +57,21 @@ def test_poses_are_right_steady_and_where_they_are_seen(lifter: LiveLifter, clip
     assert all(np.isfinite(pose.sigma_m).all() and (pose.sigma_m > 0).all() for pose in poses)
 
 
+def test_what_does_not_tremble_does_not_lag(prior: Prior, starts: StartingPoses, clip) -> None:  # type: ignore[no-untyped-def]
+    keypoints, _, camera = clip
+    noisy = keypoints + np.random.default_rng(0).normal(size=keypoints.shape).astype(np.float32) * 6
+
+    def moved(keypoints: NDArray[np.float32], noise_m: float) -> float:
+        """How far the filter moves joints, after the time in which it learns about the noise."""
+        lifter = LiveLifter(prior, starts, torch.device("cpu"), LiveSettings(noise_m=noise_m))
+        poses = lifted(lifter, keypoints, camera)[15:]
+        return float(np.mean([np.linalg.norm(pose.joints_m - pose.raw_joints_m, axis=-1) for pose in poses]))
+
+    never = 1e-9  # no keypoints tremble as little as that, so the filter never opens
+    assert moved(keypoints, LiveSettings().noise_m) < 0.4 * moved(keypoints, never)
+    assert moved(noisy, LiveSettings().noise_m) > 0.8 * moved(noisy, never)
+
+
 def test_the_body_keeps_its_size(lifter: LiveLifter, starts: StartingPoses, clip) -> None:  # type: ignore[no-untyped-def]
     keypoints, _, camera = clip
     poses = lifted(lifter, keypoints, camera)

@@ -77,6 +77,7 @@ def load_method(
     preset: Literal["fast", "reference"] | None = None,
     steps: int | None = None,
     prior_file: Path | None = None,
+    start_network: Path | None = None,
     weights: Weights = "ema",
     control: bool = False,
     device: str = "auto",
@@ -89,7 +90,7 @@ def load_method(
         hypotheses: S, number of starting poses.
         preset: None is ``"fast"``, or ``"reference"`` for infants.
         steps: of the optimiser; None is what the preset has.
-        prior_file: None is the shipped prior.
+        prior_file, start_network: None is what is shipped.
         weights: which weights of a checkpoint that has both.
         control: use its control branch; without, it is left aside.
         device: by name.
@@ -107,7 +108,7 @@ def load_method(
         raise InputError(f"--steps must be at least 1, not {steps}")
     try:
         prior = load_prior(prior_file, ema=weights == "ema", control=control)
-        starts = load_starting_poses()
+        starts = load_starting_poses(None, start_network)
         where = choose_device(device)
     except (PriorError, AssetError, ValueError) as error:
         raise InputError(str(error)) from error
@@ -140,6 +141,7 @@ def load_method(
             "versions": versions("zedo-video", "numpy", "torch"),
             "prior": prior.describe(),
             "starting_poses_sha256": starts.sha256,
+            "start_network_sha256": starts.network_sha256,
             "device": str(where),
             "judging_seed": seed,
         },

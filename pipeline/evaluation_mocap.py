@@ -57,14 +57,18 @@ class MocapData:
 def load_mocap(path: Path) -> MocapData:
     """Read test sequences: the arrays ``poses``, ``start``, ``length``, ``clip_name``, ``fps`` (30 if it is missing).
 
+    Poses to train on, as ``zedo-video prepare`` writes them, are read as well: their clips of 3 poses and more.
+
     Raises:
         InputError: the file is missing, damaged or of another form.
     """
     poses = load_poses(path)
     arrays = load_arrays(path)
+    if "start" not in arrays and "clip_index" in arrays:
+        arrays |= _clips(arrays["clip_index"], arrays.get("clip_name"), len(poses), path)
     missing = [name for name in ("start", "length", "clip_name") if name not in arrays]
     if missing:
-        raise InputError(f"{path} has no array {missing[0]}; give test sequences, not single poses")
+        raise InputError(f"{path} has no array {missing[0]}; give test sequences or prepared poses, not single ones")
     start, length, names = (np.atleast_1d(arrays[name]) for name in ("start", "length", "clip_name"))
     whole = start.dtype.kind in "iu" and length.dtype.kind in "iu" and start.shape == length.shape == names.shape
     if not whole or start.ndim != 1 or not len(start):
@@ -75,6 +79,18 @@ def load_mocap(path: Path) -> MocapData:
     if not 1 <= fps <= 1000:
         raise InputError(f"{path} says {fps:g} frames per second; that is no frame rate")
     return MocapData(path.name, poses, start.astype(np.int64), length.astype(np.int64), names.astype(str).tolist(), fps)
+
+
+def _clips(clip: NDArray[Any], names: NDArray[Any] | None, poses: int, path: Path) -> dict[str, NDArray[Any]]:
+    """``start``, ``length`` and ``clip_name`` of the clips of 3 poses and more, whose poses follow each other."""
+    if clip.shape != (poses,) or clip.dtype.kind not in "iu" or not poses:
+        raise InputError(f"clip_index in {path} must be whole numbers, one for each of its {poses} poses")
+    start = np.flatnonzero(np.append(True, np.diff(clip) != 0))
+    length = np.diff(np.append(start, poses))
+    start, length = start[length >= 3], length[length >= 3]
+    known = names is not None and names.ndim == 1 and clip.min() >= 0 and clip.max() < len(names)
+    called = names[clip[start]] if names is not None and known else clip[start]
+    return {"start": start, "length": length, "clip_name": called.astype(str)}
 
 
 def evaluate_mocap(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,11 +47,12 @@ def write_report(path: Path, report: Report) -> None:
 
 def describe_lifting(lifter: Lifter, prior: Prior) -> dict[str, Any]:
     """Versions, prior and every setting of lifting."""
+    described = lifter.describe()
     return {
         "versions": versions("zedo-video", "numpy", "torch"),
         "prior": prior.describe(),
-        "settings": asdict(lifter.settings),
-        "device": str(lifter.device),
+        "settings": described.pop("lifting"),
+        **described,
     }
 
 

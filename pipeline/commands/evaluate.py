@@ -10,6 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from lifting.benchmarks.datasets.contract import Dataset, Keypoints
+    from lifting.live import LiveLifter
     from pipeline.evaluation_method import Method
     from pipeline.reports import Report
 
@@ -23,6 +24,7 @@ def _common(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--steps", type=int, metavar="N", help="Optimiser steps; what the preset has if not given."),
         click.option("--hypotheses", type=click.IntRange(1, 4), metavar="S", help="Starts in different directions."),
         click.option("--prior", type=click.Path(path_type=Path), metavar="FILE", help="Another prior."),
+        click.option("--start-network", type=click.Path(path_type=Path), metavar="FILE", help="Of `train start`."),
         click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), help="Where lifting runs (auto)."),
         click.option("--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="Also write this."),
         click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors."),
@@ -76,7 +78,6 @@ def mocap(
     """Motion capture before synthetic cameras: single frames and sequences, exact and noisy 2D."""
     from pipeline.evaluation import load_measured
     from pipeline.evaluation_mocap import evaluate_mocap, load_mocap, mocap_table
-    from pipeline.live.loading import load_live_lifter
     from pipeline.progress import ConsoleReporter, QuietReporter, Reporter
 
     reporter: Reporter = QuietReporter() if quiet else ConsoleReporter()
@@ -85,7 +86,7 @@ def mocap(
     lifter, prior = load_measured(given)
     report = evaluate_mocap(
         test, lifter, prior, reporter, count=count, sequences=sequences, noise_px=noise_px, seed=seed,
-        many=_many(starting_poses, given), live=load_live_lifter(prior_file=given["prior"])[0] if live else None,
+        many=_many(starting_poses, given), live=_live_lifter(given) if live else None,
     )  # fmt: skip
     reporter.say(mocap_table(report))
     _write(json_file, report)
@@ -154,6 +155,7 @@ def _dataset_command(dataset: Dataset) -> click.Command:
         click.option("--preset", type=click.Choice(["fast", "reference"]), help="fast, or as published."),
         click.option("--steps", type=click.IntRange(min=1), metavar="N", help="Optimiser steps."),
         click.option("--prior", "prior_file", type=click.Path(path_type=Path), metavar="FILE", help="Another prior."),
+        click.option("--start-network", type=click.Path(path_type=Path), metavar="FILE", help="Of `train start`."),
         click.option("--weights", type=click.Choice(["ema", "raw"]), default="ema", show_default=True,
                      help="Of a checkpoint that has both."),
         click.option("--control", is_flag=True, help="Use the control branch of the prior."),
@@ -215,8 +217,14 @@ def _many(starting_poses: int | None, given: Mapping[str, Any]) -> Method | None
         return None
     return load_method(
         Protocol(), hypotheses=starting_poses, preset=given["preset"], steps=given["steps"],
-        prior_file=given["prior"], device=given["device"] or "auto",
+        prior_file=given["prior"], start_network=given["start_network"], device=given["device"] or "auto",
     )  # fmt: skip
+
+
+def _live_lifter(given: Mapping[str, Any]) -> LiveLifter:
+    from pipeline.live.loading import load_live_lifter
+
+    return load_live_lifter(prior_file=given["prior"], start_network=given["start_network"])[0]
 
 
 def _either(values: Iterable[object]) -> str:

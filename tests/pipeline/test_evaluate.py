@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from assets.integrity import asset_path
 from detectors.layouts import COCO_17, H36M_17
 from lifting.benchmarks.multiview import LIMBS
+from lifting.prior import save_start_network
+from lifting.start_network import StartNetwork
 from pipeline.commands import cli
 from pipeline.errors import InputError
 from pipeline.evaluation_mocap import load_mocap
@@ -144,6 +146,32 @@ class TestMocap:
             zedo("evaluate", "mocap", "--data", mocap_file, "--count", 9, "--quiet")
         with pytest.raises(InputError, match="--sequences 3"):
             zedo("evaluate", "mocap", "--data", mocap_file, "--count", 2, "--sequences", 4, "--quiet")
+
+    def test_prepared_poses(self, tmp_path: Path) -> None:
+        arrays = {name: mocap_arrays()[name] for name in ("poses", "clip_name")} | {"fps": np.float32(12)}
+        count = len(arrays["poses"])
+        clip = np.repeat([2, 0, 1], [count - 12, 10, 2]).astype(np.int32)
+        np.savez(tmp_path / "train.npz", allow_pickle=False, **arrays, clip_index=clip)
+        data = load_mocap(tmp_path / "train.npz")
+        # the clip of two poses is left out
+        assert data.start.tolist() == [0, count - 12] and data.length.tolist() == [count - 12, 10]
+        assert data.names == ["wave", "walk"] and data.fps == 12
+        np.savez(tmp_path / "bad.npz", allow_pickle=False, **arrays, clip_index=clip[1:])
+        with pytest.raises(InputError, match=r"clip_index in .* one for each"):
+            load_mocap(tmp_path / "bad.npz")
+
+    def test_another_start_network(self, mocap_file: Path, tmp_path: Path) -> None:
+        small = StartNetwork(hidden=32, blocks=1)
+        save_start_network(tmp_path / "small.safetensors", small, {})
+        arguments = ("evaluate", "mocap", "--data", mocap_file, "--count", 3, "--sequences", 1, "--steps", 2, "--quiet")
+        zedo(*arguments, "--start-network", tmp_path / "small.safetensors", "--json", tmp_path / "small.json")
+        zedo(*arguments, "--json", tmp_path / "own.json")
+        small_report, own = (json.loads((tmp_path / f"{name}.json").read_text("utf-8")) for name in ("small", "own"))
+        assert small_report["metrics"]["pa_mpjpe_mm"] > 1.5 * own["metrics"]["pa_mpjpe_mm"]
+        records = [report["provenance"]["start_network_sha256"] for report in (small_report, own)]
+        assert records[0] != records[1] and all(records)
+        with pytest.raises(InputError, match="learnt start"):
+            zedo(*arguments, "--start-network", tmp_path / "no.safetensors")
 
     @pytest.mark.parametrize(
         ("change", "words"),

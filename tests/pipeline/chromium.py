@@ -36,7 +36,8 @@ class Browser:
         command = f'exec "$0" "$@" 3<&{into} 4>&{out_of}'
         options = (
             "--headless=new", "--remote-debugging-pipe", "--no-sandbox", "--no-proxy-server", "--disable-gpu",
-            "--disable-dev-shm-usage", f"--user-data-dir={profile}", "--window-size=1280,720", "about:blank",
+            "--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update",
+            "--disable-sync", "--no-first-run", f"--user-data-dir={profile}", "--window-size=1280,720", "about:blank",
         )  # fmt: skip
         self._process = subprocess.Popen(
             ["bash", "-c", command, program, *options],

@@ -114,13 +114,15 @@ def test_a_prior_learns_infants(infants: Path, small: Path, tmp_path: Path, kind
 
 
 def test_the_best_prior_is_kept_and_the_start_is_one_of_them(infants: Path, small: Path, tmp_path: Path) -> None:
-    settings = quickly(small, learning_rate=3.0, warm_up=1, ema=0.0)
-    prior = adapt("finetune", infants, None, tmp_path, load_prior(small), settings, "cpu", QuietReporter())
+    good = adapt("finetune", infants, None, tmp_path / "a", load_prior(small), quickly(small), "cpu", QuietReporter())
+    assert good is not None
+    settings = quickly(good, learning_rate=3.0, warm_up=1, ema=0.0)
+    prior = adapt("finetune", infants, None, tmp_path / "b", load_prior(good), settings, "cpu", QuietReporter())
     assert prior is not None
-    history = losses(tmp_path)
+    history = losses(tmp_path / "b")
     assert min(history[1:]) > history[0], "this rate destroys the prior"
     assert load_prior(prior).training["step"] == 0
-    kept, start = load_prior(prior).network.state_dict(), load_prior(small).network.state_dict()
+    kept, start = load_prior(prior).network.state_dict(), load_prior(good).network.state_dict()
     assert all(torch.equal(kept[name], value) for name, value in start.items())
 
 

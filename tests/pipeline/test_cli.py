@@ -343,7 +343,11 @@ def test_interrupt_keeps_the_work(sample: Path, tmp_path: Path) -> None:
     import time
 
     command = [sys.executable, "-c", "from pipeline.commands import main; main()", str(sample), "--out", "r.npz"]
-    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as child:
+    with subprocess.Popen(
+        command, cwd=tmp_path, stderr=subprocess.PIPE, text=True,
+        # a shell that runs the tests in the background lets them ignore the signal
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as child:  # fmt: skip
         deadline = time.monotonic() + 60
         while not list(tmp_path.glob("r.npz.work/people-*.npz")) and time.monotonic() < deadline:
             time.sleep(0.05)

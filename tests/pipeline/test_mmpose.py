@@ -46,6 +46,22 @@ def test_a_video_by_mmpose_is_that_by_movenet(short_clip: Path, tmp_path: Path) 
     assert "movenet_thunder_fp16.onnx" in record["networks"]["keypoints"]["files"]
 
 
+@pytest.mark.skipif(
+    bool(missing_packages()),
+    reason="the extra mmpose is not installed: pip install -c constraints.txt -e '.[dev,mmpose]'",
+)
+def test_mmpose_alone_takes_the_shipped_model(
+    short_clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ZEDO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    zedo(short_clip, "--end", 0.2, "--detector", "mmpose", "--offline", "--out", tmp_path / "r.npz")
+    detector = load_result(tmp_path / "r.npz").metadata["detector"]
+    assert detector["name"] == "mmpose" and "movenet_thunder_fp16.onnx" in detector["networks"]["keypoints"]["files"]
+    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("detector: ")]
+    assert said == [f"detector: mmpose, because {detector['chosen']}"] and "leave out --offline" in said[0]
+
+
 def test_auto_says_what_it_took_and_why(short_clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     zedo(short_clip, "--end", 0.2, "--offline", "--out", tmp_path / "r.npz")
     detector = load_result(tmp_path / "r.npz").metadata["detector"]
@@ -59,9 +75,10 @@ def test_auto_says_what_it_took_and_why(short_clip: Path, tmp_path: Path, capsys
     [
         (["--detector", "movenet", "--pose-config", "x"], "go with --detector mmpose"),
         (["--detector", "mmpose", "--pose-config", "no-such-model"], "no-such-model|not installed"),
-        (["--detector", "mmpose", "--offline"], "is not on disk|not installed"),
+        (["--detector", "mmpose", "--offline", "--pose-config", "rtmo-s_8xb32-600e_body7-640x640"],
+         "is not on disk|not installed"),
     ],
-)
+)  # fmt: skip
 def test_what_cannot_be_used_is_one_sentence(short_clip: Path, tmp_path: Path, options: list[str], words: str) -> None:
     with pytest.raises(InputError, match=words) as caught:
         zedo(short_clip, *options, "--out", tmp_path / "r.npz", "-q")

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from lifting.geometry import project_to_plane, reprojection_error, solve_translation
 
-__all__ = ["adam_start", "grid_start", "quaternion_matrix", "rotation_matrix", "turned_poses"]
+__all__ = ["adam_start", "grid_start", "quaternion_matrix", "rotation_by", "rotation_matrix", "turned_poses"]
 
 _YAWS, _ROLLS = 12, 9
 _ROLL_STEP = math.pi / 8
@@ -144,3 +144,9 @@ def quaternion_matrix(quaternion: Tensor) -> Tensor:
         2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y),
     )  # fmt: skip
     return torch.stack(rows, dim=-1).unflatten(-1, (3, 3))
+
+
+def rotation_by(vector: Tensor) -> Tensor:
+    """Rotations ``[..., 3, 3]`` about vectors ``[..., 3]`` by their lengths in radians."""
+    angle = vector.norm(dim=-1, keepdim=True)
+    return quaternion_matrix(torch.cat([(angle / 2).cos(), 0.5 * torch.sinc(angle / (2 * math.pi)) * vector], dim=-1))

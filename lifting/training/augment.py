@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from lifting.ipo import rotation_matrix
-from lifting.training.bending import bend, rotation_by
+from lifting.ipo import rotation_by, rotation_matrix
+from lifting.training.bending import bend
 from lifting.training.chance import Chance
 from lifting.training.skeleton import BodyParts, assemble
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from lifting.ipo import quaternion_matrix
+from lifting.ipo import quaternion_matrix, rotation_by
 
 __all__ = ["Chance", "random_rotation"]
 
@@ -28,7 +28,11 @@ class Chance:
 
     def normal(self, *shape: int) -> Tensor:
         """Standard normal, cut at 2.5, ``[count x frames, *shape]``."""
-        return self.same(torch.randn(self._count, *shape, generator=self._generator).clamp(-2.5, 2.5))
+        return self.same(self._normal(*shape))
+
+    def turn(self, spread: float, *shape: int) -> Tensor:
+        """Rotations by ``spread`` radians (1 sigma) about each axis, ``[count x frames, *shape, 3, 3]``."""
+        return self.same(rotation_by(spread * self._normal(*shape, 3)))
 
     def choice(self, among: int) -> Tensor:
         """One of ``among`` for each window, not repeated: ``[count]``."""
@@ -37,6 +41,9 @@ class Chance:
     def rotation(self) -> Tensor:
         """Uniformly distributed rotations ``[count x frames, 3, 3]``."""
         return self.same(random_rotation(self._count, self._generator))
+
+    def _normal(self, *shape: int) -> Tensor:
+        return torch.randn(self._count, *shape, generator=self._generator).clamp(-2.5, 2.5)
 
     def same(self, values: Tensor) -> Tensor:
         """Values of windows ``[count, ...]``, repeated for their poses."""

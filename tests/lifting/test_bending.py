@@ -9,7 +9,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from lifting.training.bending import bend, excess, rotation_by
+from lifting.training.bending import bend, excess
 from lifting.training.chance import Chance
 from lifting.training.skeleton import BodyParts, assemble, take_apart
 
@@ -89,6 +89,65 @@ def test_ranges_know_sides_and_directions(body: NDArray[np.float64]) -> None:
         assert legs(0.0, -0.5, -0.8, side) > 0.4, "58 degrees back"
 
 
+def with_limbs(body: NDArray[np.float64], count: int, **limbs: torch.Tensor) -> BodyParts:
+    """The standing body, ``count`` times, with some vectors ``[..., 3]`` of its own."""
+    standing = take_apart(torch.from_numpy(np.repeat(body[None], count, axis=0)).float())
+    return BodyParts(**{**vars(standing), **{name: value.expand(count, *value.shape) for name, value in limbs.items()}})
+
+
+@pytest.mark.parametrize("degrees", [0.0, 3.0, -3.0])
+def test_hinges_open_as_joints_do(body: NDArray[np.float64], degrees: float) -> None:
+    """Straight limbs, and such that are bent a little in the right and in the wrong way."""
+    c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    down, up, ahead = (torch.tensor(axis) for axis in ([0.0, -1, 0], [0.0, 1, 0], [0.0, 0, 1]))
+    # where the limb points, where its lower part goes when it bends
+    for name, along, opens in (
+        ("legs", down, -ahead), ("legs", ahead, down), ("arms", down, ahead), ("arms", ahead, up), ("arms", up, -ahead),
+    ):  # fmt: skip
+        limb = torch.stack([along, c * along + s * opens]).expand(2, 2, 3)
+        after = bent(with_limbs(body, 200, **{name: limb}), 0.25, frames=1)
+        upper, lower = getattr(after, name).unbind(2)
+        # in the plane of the joint, which was turned with the limb by up to some 40 degrees
+        angles = angle(upper, lower)
+        assert angles.mean() > 0.1
+        clearly = angles > 0.25
+        assert ((lower - (lower * upper).sum(-1, keepdim=True) * upper) @ opens)[clearly].min() > -0.05
+
+
+def test_a_leg_that_passes_through_straight_bends_in_one_way(body: NDArray[np.float64]) -> None:
+    angles = torch.tensor([0.06, 0.02, -0.03])
+    shank = torch.stack([torch.zeros(3), -angles.cos(), -angles.sin()], dim=-1)
+    legs = torch.stack([torch.tensor([0.0, -1, 0]).expand(3, 3), shank], dim=1)[:, None].expand(3, 2, 2, 3)
+    standing = with_limbs(body, 3)
+    people = BodyParts(**{**vars(standing), "legs": legs}).take(torch.arange(3).repeat(100))
+    after = bent(people, 0.3)
+    flexed = angle(after.legs[:, :, 0], after.legs[:, :, 1]).unflatten(0, (100, 3))
+    # the captured change is a tenth of a radian over the window; one that flipped would be twice what was drawn
+    assert (flexed.amax(dim=1) - flexed.amin(dim=1)).max() < 0.15 < flexed.amax()
+
+
+def test_ranges_of_arms_trunk_and_head(body: NDArray[np.float64]) -> None:
+    def out(column: int, **limbs: list[float]) -> float:
+        changed = {}
+        for name, vector in limbs.items():
+            part = getattr(with_limbs(body, 1), name)[0].clone()
+            if name == "arms":
+                part[0, 0] = torch.tensor(vector)
+            else:
+                part[1] = torch.tensor(vector)
+            changed[name] = part
+        return float(excess(with_limbs(body, 1, **changed))[0, column])
+
+    right_arm, waist, neck = 2, 4, 5
+    assert out(right_arm, arms=[0.5, 0.0, 0.87]) == 0, "30 degrees across"
+    assert out(right_arm, arms=[0.87, 0.0, 0.5]) > 0.2, "60 degrees across"
+    assert out(right_arm, arms=[0.0, -0.7, -0.7]) == 0, "45 degrees back, hanging"
+    assert out(right_arm, arms=[0.0, 0.7, -0.7]) > 0.3, "45 degrees back, raised"
+    assert out(waist, trunk=[0.0, 0.14, 0.24]) == 0 and out(waist, trunk=[0.0, 0.14, -0.24]) > 0.3, "bows, not back"
+    assert out(waist, trunk=[0.24, 0.14, 0.0]) > 0.3, "nor to the side"
+    assert out(neck, head=[0.2, 0.05, 0.0]) > 0
+
+
 def test_what_is_drawn_holds_for_a_whole_window(people: BodyParts) -> None:
     after = bent(people, 0.3)
     turned = angle(after.arms[:, :, 0], people.arms[:, :, 0]).unflatten(0, (COUNT, FRAMES))
@@ -97,12 +156,3 @@ def test_what_is_drawn_holds_for_a_whole_window(people: BodyParts) -> None:
     for part in ("legs", "arms"):
         refused = (getattr(after, part) == getattr(people, part)).flatten(2).all(dim=2).unflatten(0, (COUNT, FRAMES))
         assert torch.equal(refused.any(dim=1), refused.all(dim=1))
-
-
-def test_rotations_by_vectors() -> None:
-    quarter = rotation_by(torch.tensor([0.0, 0.0, math.pi / 2]))
-    assert torch.allclose(quarter @ torch.tensor([1.0, 0.0, 0.0]), torch.tensor([0.0, 1.0, 0.0]), atol=1e-6)
-    vectors = torch.randn(20, 3, generator=torch.Generator().manual_seed(2))
-    rotations = rotation_by(vectors)
-    assert torch.allclose(torch.einsum("nij,nj->ni", rotations, vectors), vectors, atol=1e-5)
-    assert torch.allclose(rotation_by(-vectors), rotations.transpose(1, 2), atol=1e-5)

@@ -12,7 +12,7 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from lifting.geometry import reprojection_error
-from lifting.ipo import adam_start, grid_start, quaternion_matrix, rotation_matrix, turned_poses
+from lifting.ipo import adam_start, grid_start, quaternion_matrix, rotation_by, rotation_matrix, turned_poses
 from lifting.prior import StartingPoses
 
 X, Y, Z = torch.eye(3)
@@ -210,3 +210,10 @@ def test_adam_treats_poses_of_a_batch_alone(pose: Tensor) -> None:
     for i in range(2):
         alone_x, alone_T = adam_start(pose, rays[i : i + 1], confidence[i : i + 1], **options)
         assert torch.allclose(x[i], alone_x[0], atol=1e-4) and torch.allclose(T[i], alone_T[0], atol=1e-4)
+
+
+def test_rotations_by_vectors() -> None:
+    vectors = torch.randn(20, 3, generator=torch.Generator().manual_seed(2)) * 2
+    expected = torch.from_numpy(Rotation.from_rotvec(vectors.numpy()).as_matrix()).float()
+    assert torch.allclose(rotation_by(vectors), expected, atol=1e-5)
+    assert torch.allclose(rotation_by(torch.zeros(3)), torch.eye(3))

@@ -18,7 +18,8 @@ class Jitter:
     """Standard deviation of the noise on each coordinate of a person's keypoints, in their units.
 
     Third differences of the last four frames take away all motion with constant acceleration; what is left is noise,
-    but for the joints that are jerked most, which the median over joints leaves out.
+    but for the joints that are jerked most, which the median over joints leaves out. It is the noise that changes from
+    frame to frame: an error that lasts is motion to a filter as well.
     """
 
     def __init__(self) -> None:

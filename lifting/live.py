@@ -346,7 +346,8 @@ class LiveLifter:
         row = past.rows[-1]
         jitter_m = past.jitter(row.rays[:, :2], row.confidence >= settings.imputed_below, time_s) * float(raw[0, 2])
         # Until it is known how much they tremble, keypoints are taken to tremble much.
-        opening = float(np.clip(settings.noise_m / max(jitter_m, 1e-6), 1.0, _MOST_OPEN)) if jitter_m > 0 else 1.0
+        known = math.isfinite(jitter_m) and raw[0, 2] > 0
+        opening = float(np.clip(settings.noise_m / max(jitter_m, 1e-6), 1.0, _MOST_OPEN)) if known else 1.0
         root = raw[:1]
         distance = np.linalg.norm(root, axis=-1, keepdims=True)
         direction = place(root / distance, time_s, opening)

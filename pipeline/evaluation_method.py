@@ -141,7 +141,7 @@ def load_method(
             "versions": versions("zedo-video", "numpy", "torch"),
             "prior": prior.describe(),
             "starting_poses_sha256": starts.sha256,
-            "start_network_sha256": starts.network_sha256,
+            "start_network_sha256": starts.network_sha256 if preset == "fast" and hypotheses == 1 else "",
             "device": str(where),
             "judging_seed": seed,
         },

@@ -44,6 +44,8 @@ class MocapData:
         start, length: ``[C]`` first frame and number of frames of each clip.
         names: of the clips.
         fps: frames per second.
+        timed: every frame that was recorded is there; otherwise people who stood still were left out, and times count
+            the poses.
     """
 
     file: str
@@ -52,6 +54,7 @@ class MocapData:
     length: NDArray[np.int64]
     names: list[str]
     fps: float
+    timed: bool = True
 
 
 def load_mocap(path: Path) -> MocapData:
@@ -64,7 +67,8 @@ def load_mocap(path: Path) -> MocapData:
     """
     poses = load_poses(path)
     arrays = load_arrays(path)
-    if "start" not in arrays and "clip_index" in arrays:
+    timed = "start" in arrays or "clip_index" not in arrays
+    if not timed:
         arrays |= _clips(arrays["clip_index"], arrays.get("clip_name"), len(poses), path)
     missing = [name for name in ("start", "length", "clip_name") if name not in arrays]
     if missing:
@@ -78,16 +82,20 @@ def load_mocap(path: Path) -> MocapData:
     fps = float(arrays.get("fps", np.array(30.0)))
     if not 1 <= fps <= 1000:
         raise InputError(f"{path} says {fps:g} frames per second; that is no frame rate")
-    return MocapData(path.name, poses, start.astype(np.int64), length.astype(np.int64), names.astype(str).tolist(), fps)
+    return MocapData(
+        path.name, poses, start.astype(np.int64), length.astype(np.int64), names.astype(str).tolist(), fps, timed
+    )
 
 
 def _clips(clip: NDArray[Any], names: NDArray[Any] | None, poses: int, path: Path) -> dict[str, NDArray[Any]]:
-    """``start``, ``length`` and ``clip_name`` of the clips of 3 poses and more, whose poses follow each other."""
-    if clip.shape != (poses,) or clip.dtype.kind not in "iu" or not poses:
+    """``start``, ``length`` and ``clip_name`` of the clips of 3 poses and more."""
+    if clip.shape != (poses,) or clip.dtype.kind not in "iu":
         raise InputError(f"clip_index in {path} must be whole numbers, one for each of its {poses} poses")
     start = np.flatnonzero(np.append(True, np.diff(clip) != 0))
     length = np.diff(np.append(start, poses))
     start, length = start[length >= 3], length[length >= 3]
+    if not len(start):
+        raise InputError(f"{path} has no clip of 3 poses or more; give recordings, not single poses")
     known = names is not None and names.ndim == 1 and clip.min() >= 0 and clip.max() < len(names)
     called = names[clip[start]] if names is not None and known else clip[start]
     return {"start": start, "length": length, "clip_name": called.astype(str)}
@@ -283,6 +291,7 @@ def _protocol(data: MocapData, lifter: Lifter, *, frames: int, clips: list[int],
         "sequences": len(clips),
         "sequence_poses": sum(clips),
         "fps": data.fps,
+        "times": "as recorded" if data.timed else "nominal: poses in which nobody moved were left out of the file",
         "joints": 17,
         **describe_method(lifter),
         "mpjpe": "pelvis on pelvis, no scaling",
@@ -328,6 +337,8 @@ def mocap_table(report: Report) -> str:
         f"{protocol['preset']}, {protocol['steps']} steps, S = {protocol['hypotheses']} without ground truth, prior "
         f"{report.provenance['prior']['name']}; {protocol['data']}, {protocol['fps']:g} fps, 17 joints, K known"
     )
+    if protocol["times"] != "as recorded":
+        notes.append(f"times are {protocol['times']}; single frames are what this file tells")
     notes.append(
         f"[95 % intervals over frames or sequences]; {machine['cpu']}, {machine['threads']} threads, load "
         f"{machine['load_average']}"

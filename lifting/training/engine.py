@@ -94,14 +94,16 @@ class RunState:
     def restore(self, path: Path, settings: Pacing, data: DataRecord | None = None) -> None:
         """Go on from a checkpoint of the same settings; only the number of steps may be another: the rate follows it.
 
-        Raises ValueError if others differ, or if the run learnt from other data. What older checkpoints do not say is
-        taken to be the same.
+        Raises ValueError if others differ, or if the run learnt from other data. Of older checkpoints, settings that
+        they do not know have the defaults, and data that they do not name are taken to be the same.
         """
         device = next(self.network.parameters()).device
         record = torch.load(path, map_location=device, weights_only=True)
-        wanted = {**asdict(settings), "steps": record["settings"].get("steps")}
-        if record["settings"] != wanted:
-            changed = [name for name, value in wanted.items() if record["settings"].get(name) != value]
+        # What an older version did not know of, it did as is the default now.
+        stored = _completed(record["settings"], asdict(type(settings)()))
+        wanted = {**asdict(settings), "steps": stored["steps"]}
+        if stored != wanted:
+            changed = [name for name, value in wanted.items() if stored.get(name) != value]
             raise ValueError(f"{path} was trained with another {', '.join(changed)}; use the same or another folder")
         for role, file in record.get("data", {}).items():
             given = (data or {}).get(role, file)
@@ -114,6 +116,14 @@ class RunState:
         self.averaged.load_state_dict(record["averaged"])
         self.optimiser.load_state_dict(record["optimiser"])
         self.step = record["step"]
+
+
+def _completed(stored: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    """Settings, with the defaults of those that are missing; settings within settings likewise."""
+    inner = {
+        name: _completed(stored.get(name, {}), value) for name, value in defaults.items() if isinstance(value, dict)
+    }
+    return {**defaults, **stored, **inner}
 
 
 def fit(

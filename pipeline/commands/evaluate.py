@@ -120,7 +120,7 @@ def multiview(
     _check(json_file)
     lifter, prior = load_measured(given)
     cameras = CAMERAS if camera == "both" else (camera,)
-    detector = load_detector(detector_name)
+    detector = load_detector(detector_name, reporter=reporter)
     if starting_poses is not None and lifter.settings.preset != "fast":
         raise click.UsageError("--starting-poses goes with --preset fast here: tracks are lifted, not single frames")
     many = _many(starting_poses, given)

@@ -70,6 +70,9 @@ def test_what_does_not_tremble_does_not_lag(prior: Prior, starts: StartingPoses,
     never = 1e-9  # no keypoints tremble as little as that, so the filter never opens
     assert moved(keypoints, LiveSettings().noise_m) < 0.4 * moved(keypoints, never)
     assert moved(noisy, LiveSettings().noise_m) > 0.8 * moved(noisy, never)
+    # a picture that stands still does not tremble at all
+    still = np.repeat(keypoints[:1], 30, axis=0)
+    assert moved(still, LiveSettings().noise_m) <= moved(still, never)
 
 
 def test_the_body_keeps_its_size(lifter: LiveLifter, starts: StartingPoses, clip) -> None:  # type: ignore[no-untyped-def]

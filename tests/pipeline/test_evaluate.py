@@ -155,7 +155,10 @@ class TestMocap:
         data = load_mocap(tmp_path / "train.npz")
         # the clip of two poses is left out
         assert data.start.tolist() == [0, count - 12] and data.length.tolist() == [count - 12, 10]
-        assert data.names == ["wave", "walk"] and data.fps == 12
+        assert data.names == ["wave", "walk"] and data.fps == 12 and not data.timed
+        np.savez(tmp_path / "bad.npz", allow_pickle=False, **arrays, clip_index=np.arange(count))
+        with pytest.raises(InputError, match="no clip of 3 poses"):
+            load_mocap(tmp_path / "bad.npz")
         np.savez(tmp_path / "bad.npz", allow_pickle=False, **arrays, clip_index=clip[1:])
         with pytest.raises(InputError, match=r"clip_index in .* one for each"):
             load_mocap(tmp_path / "bad.npz")

@@ -7,6 +7,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -134,6 +135,17 @@ def test_checkpoints_from_before_data_were_recorded_go_on(poses: Path, tmp_path:
     record = torch.load(tmp_path / "checkpoint.pt")
     del record["data"]
     torch.save(record, tmp_path / "checkpoint.pt")
+    assert train_prior(poses, poses, tmp_path, TINY, "cpu", QuietReporter()) == tmp_path / "prior.safetensors"
+
+
+def test_checkpoints_from_before_a_setting_go_on_as_they_began(poses: Path, tmp_path: Path) -> None:
+    train_prior(poses, poses, tmp_path, TINY, "cpu", QuietReporter(), stop_after_s=0.0)
+    record = torch.load(tmp_path / "checkpoint.pt")
+    del record["settings"]["augmentation"]["bend"], record["settings"]["augmentation"]["spin"]
+    torch.save(record, tmp_path / "checkpoint.pt")
+    bent = replace(TINY, augmentation=replace(TINY.augmentation, bend=0.2))
+    with pytest.raises(InputError, match="another augmentation"):
+        train_prior(poses, poses, tmp_path, bent, "cpu", QuietReporter())
     assert train_prior(poses, poses, tmp_path, TINY, "cpu", QuietReporter()) == tmp_path / "prior.safetensors"
 
 

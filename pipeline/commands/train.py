@@ -213,6 +213,28 @@ def clusters(data: Path, out: Path, counts: tuple[int, ...], seed: int) -> None:
         write_starting_poses(partial, poses, counts, np.random.default_rng(seed))
 
 
+@command.command("average")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE FILE...")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="File to write (.safetensors).")
+def average(files: tuple[Path, ...], out: Path) -> None:
+    """The mean of the weights of several priors, or of several learnt starts, that began from the same weights."""
+    from lifting.averaging import average as write_mean
+    from lifting.prior import PriorError
+    from pipeline.atomic import atomic_path, check_writable
+    from pipeline.errors import InputError, OutputError
+
+    if out.suffix.lower() != ".safetensors":
+        raise OutputError(f"{out} must end in .safetensors")
+    if len(files) < 2:
+        raise InputError("a mean needs two files or more")
+    check_writable(out, overwrite=True)
+    try:
+        with atomic_path(out) as partial:
+            write_mean(files, partial)
+    except PriorError as error:
+        raise InputError(str(error)) from error
+
+
 def _adapt(
     kind: Literal["finetune", "control"],
     data: Path,

@@ -15,7 +15,8 @@ import pytest
 import torch
 
 from assets.integrity import asset_path
-from lifting.prior import load_prior, load_start_network, load_starting_poses
+from lifting.prior import load_prior, load_start_network, load_starting_poses, save_start_network
+from lifting.start_network import StartNetwork
 from lifting.training.processes import Team
 from lifting.training.trainer import TrainSettings
 from pipeline.errors import InputError
@@ -179,3 +180,23 @@ def test_a_start_is_trained_and_used(poses: Path, tmp_path: Path) -> None:
         run("train", "start", "--data", poses, "--validation", "moving.npz", "--out", "other", cwd=tmp_path),
         "follow each other",
     )
+
+
+def test_the_mean_of_two_networks(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    one, other = StartNetwork(hidden=32, blocks=1), StartNetwork(hidden=32, blocks=1)
+    for name, network in (("one", one), ("other", other)):
+        save_start_network(tmp_path / f"{name}.safetensors", network, {})
+    arguments = ("train", "average", "one.safetensors", "other.safetensors")
+    done = run(*arguments, "--out", "mean.safetensors", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    mean, _ = load_start_network(tmp_path / "mean.safetensors")
+    for name, value in mean.state_dict().items():
+        assert torch.allclose(value, (one.state_dict()[name] + other.state_dict()[name]) / 2, atol=1e-3)
+    save_start_network(tmp_path / "wide.safetensors", StartNetwork(hidden=64, blocks=1), {})
+    (tmp_path / "damaged.safetensors").write_bytes(b"x" * 40)
+    for last, words in (("wide", "another kind or size"), ("damaged", "damaged"), ("no", "no.safetensors")):
+        refused(run(*arguments[:3], f"{last}.safetensors", "--out", "bad.safetensors", cwd=tmp_path), words)
+    refused(run(*arguments[:3], "--out", "bad.safetensors", cwd=tmp_path), "two files")
+    refused(run(*arguments, "--out", "bad.pth", cwd=tmp_path), "must end in .safetensors")
+    assert not list(tmp_path.glob("bad*"))

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -29,13 +30,14 @@ def average(files: Sequence[Path], out: Path) -> None:
 
     total: dict[str, Tensor] = {}
     kind: str | None = None
-    records: list[dict[str, str]] = []
+    records: list[dict[str, Any]] = []
     for path in files:
         try:
             with safe_open(str(path), framework="pt") as stored:
                 weights = {name: stored.get_tensor(name).float() for name in stored.keys()}  # noqa: SIM118 - no dict
                 metadata = stored.metadata() or {}
-        except (SafetensorError, OSError) as error:
+            training = json.loads(metadata.get("training", "{}"))
+        except (SafetensorError, OSError, ValueError) as error:
             raise PriorError(f"{path} is missing, damaged or no safetensors file; check the name") from error
         shapes = {name: value.shape for name, value in weights.items()}
         if not records:
@@ -44,6 +46,7 @@ def average(files: Sequence[Path], out: Path) -> None:
             raise PriorError(f"{path} is of another kind or size than {files[0]}; give networks that differ in weights")
         for name, value in weights.items():
             total[name] += value / len(files)
-        records.append({"name": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()})
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        records.append({"name": path.name, "sha256": sha256, "training": training})
     mean = {name: value.half().contiguous() for name, value in total.items()}
     save_file(mean, str(out), metadata={"format": kind or "", "training": json.dumps({"mean_of": records})})

@@ -7,6 +7,8 @@ import json
 import os
 import re
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -252,6 +254,18 @@ class TestServer:
         assert self.ask(server, "/key?k=q", "POST", X_Zedo="1")[0] == 403 and keys == []
         assert self.ask(server, f"/frame?after=-1&token={token}", Host="my-laptop:80")[0] == 200
         server.close()
+
+    def test_a_browser_that_hangs_up_is_no_error(self, feed: Feed, capsys: pytest.CaptureFixture[str]) -> None:
+        server, _ = self.serve(feed)
+        for sent in (b"", b"GET / HT"):
+            with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+                connection.sendall(sent)
+                # closing with data on its way, or at once, resets the connection
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        assert self.ask(server, "/")[0] == 200
+        time.sleep(0.3)
+        server.close()
+        assert "Traceback" not in capsys.readouterr().err
 
     def test_a_port_in_use(self, feed: Feed) -> None:
         server, _ = self.serve(feed)

@@ -15,8 +15,9 @@ from torch import Tensor
 
 from detectors.h36m import to_h36m17
 from detectors.people import Person2D, PersonTrack2D
-from lifting.body import BONES, bone_lengths, stature
-from lifting.bones import BoneKeeper, ancestors
+from lifting.body import bone_lengths, stature
+from lifting.body_filter import BodyFilter
+from lifting.bones import BoneKeeper
 from lifting.camera import Camera
 from lifting.device import matmul_dtype
 from lifting.evidence import Evidence
@@ -24,7 +25,6 @@ from lifting.geometry import solve_translation
 from lifting.jitter import Jitter
 from lifting.network import ScoreNetwork
 from lifting.oil import optimise
-from lifting.one_euro import OneEuro
 from lifting.prior import Prior, StartingPoses
 from lifting.schedule import fast_schedule
 from lifting.start_network import OFFSETS_S
@@ -37,9 +37,6 @@ __all__ = ["LiveLifter", "LivePose", "LiveSettings"]
 #: The body is known after about this many frames; it goes on being learnt as if these were all, so that a wrong
 #: beginning is forgotten.
 _BODY_FRAMES = 300
-_PATHS = ancestors()
-#: How far the filter opens at most where keypoints do not tremble.
-_MOST_OPEN = 20.0
 
 
 @dataclass(frozen=True)
@@ -130,14 +127,14 @@ class _Past:
     rows: list[_Row] = field(default_factory=list)
     lengths: Tensor | None = None
     frames: int = 0
-    filters: tuple[OneEuro, OneEuro, OneEuro] | None = None
+    filter: BodyFilter | None = None
     jitter: Jitter = field(default_factory=Jitter)
 
     def restart(self) -> None:
         """Poses of the past no longer count; what was seen, and the body, do."""
         for row in self.rows:
             row.x = None
-        self.filters = None
+        self.filter = None
 
 
 class LiveLifter:
@@ -316,7 +313,7 @@ class LiveLifter:
         doubt: NDArray[np.float64],
     ) -> LivePose:
         imputed = confidence < self.settings.imputed_below
-        restarted = past.filters is None
+        restarted = past.filter is None
         return LivePose(
             track_id=_identity(person),
             joints_m=self._smoothed(past, raw, time_s),
@@ -330,32 +327,11 @@ class LiveLifter:
         )
 
     def _smoothed(self, past: _Past, raw: NDArray[np.float64], time_s: float) -> NDArray[np.float64]:
-        """Bones, direction and distance of the person apart: the distance is the least certain and changes slowly.
-
-        Bones and not joints, because the noise of the pelvis and of every joint on the way would open the filter of a
-        joint; their lengths stay.
-        """
-        settings = self.settings
-        if past.filters is None:
-            past.filters = (
-                OneEuro(settings.calm_hz, settings.quick),
-                OneEuro(settings.calm_hz, settings.quick),
-                OneEuro(settings.calm_hz / 3, settings.quick / 3),
-            )
-        turn, place, depth = past.filters
-        row = past.rows[-1]
-        jitter_m = past.jitter(row.rays[:, :2], row.confidence >= settings.imputed_below, time_s) * float(raw[0, 2])
-        # Until it is known how much they tremble, keypoints are taken to tremble much.
-        known = math.isfinite(jitter_m) and raw[0, 2] > 0
-        opening = float(np.clip(settings.noise_m / max(jitter_m, 1e-6), 1.0, _MOST_OPEN)) if known else 1.0
-        root = raw[:1]
-        distance = np.linalg.norm(root, axis=-1, keepdims=True)
-        direction = place(root / distance, time_s, opening)
-        far = np.exp(depth(np.log(distance), time_s, opening))
-        bones = raw[BONES[:, 1]] - raw[BONES[:, 0]]
-        turned = turn(bones, time_s, opening)
-        lengths = [np.linalg.norm(sticks, axis=-1, keepdims=True) for sticks in (bones, turned)]
-        return np.asarray(_PATHS @ (turned * (lengths[0] / np.maximum(lengths[1], 1e-6))) + direction * far)
+        settings, row = self.settings, past.rows[-1]
+        if past.filter is None:
+            past.filter = BodyFilter(settings.calm_hz, settings.quick, settings.noise_m)
+        jitter = past.jitter(row.rays[:, :2], row.confidence >= settings.imputed_below, time_s)
+        return past.filter(raw, time_s, jitter * float(raw[0, 2]))
 
     def _evidence(self, rows: Sequence[_Row], group: NDArray[np.int64]) -> Evidence:
         def tensor(values: list[NDArray[np.float64]]) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -32,6 +34,13 @@ def mirrored_bones() -> list[int]:
     return [pairs.index((H36M_17.flip[parent], H36M_17.flip[child])) for parent, child in pairs]
 
 
+@cache
+def _skeleton(device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Parent and child of each bone, ``ancestors`` and ``mirrored_bones``, on a device."""
+    parent, child = (torch.from_numpy(BONES[:, end].copy()).to(device) for end in (0, 1))
+    return parent, child, torch.from_numpy(ancestors()).to(device, dtype), torch.tensor(mirrored_bones(), device=device)
+
+
 class BoneKeeper:
     """Moves poses towards bone lengths that are the same in all frames of a group and on both sides of the body.
 
@@ -45,11 +54,8 @@ class BoneKeeper:
     """
 
     def __init__(self, mean_m: Tensor, group: Tensor, groups: int, confidence: Tensor) -> None:
-        device = confidence.device
         self._group, self._groups = group, groups
-        self._parent, self._child = (torch.from_numpy(BONES[:, end].copy()).to(device) for end in (0, 1))
-        self._paths = torch.from_numpy(ancestors()).to(device, mean_m.dtype)
-        self._mirror = torch.tensor(mirrored_bones(), device=device)
+        self._parent, self._child, self._paths, self._mirror = _skeleton(confidence.device, mean_m.dtype)
         self._proportions = (mean_m + mean_m[self._mirror]) / (2 * mean_m.sum())
         # A trace of trust in every frame: a bone that nobody saw has the length the prior gives it.
         self._weight = torch.minimum(confidence[:, self._parent], confidence[:, self._child]).clamp_min(0.01)
@@ -66,10 +72,13 @@ class BoneKeeper:
 
     def __call__(self, x: Tensor, share: float) -> Tensor:
         """Poses ``[B, 17, 3]`` that went ``share`` of the way to the held lengths, directions and centroid kept."""
+        return x + share * (self.held(x, self.lengths(x)) - x)
+
+    def held(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """Poses ``[B, 17, 3]`` with bones of these lengths ``[B, 16]``, directions and centroid kept."""
         bones = torch.nn.functional.normalize(x[:, self._child] - x[:, self._parent], dim=-1)
-        held = torch.einsum("jk,bkd->bjd", self._paths, bones * self.lengths(x)[..., None])
-        held = held + (x - held).mean(dim=1, keepdim=True)
-        return x + share * (held - x)
+        held = torch.einsum("jk,bkd->bjd", self._paths, bones * lengths[..., None])
+        return held + (x - held).mean(dim=1, keepdim=True)
 
     def _sum(self, values: Tensor) -> Tensor:
         """Sum over the rows of each group, ``[B, D]`` -> ``[G, D]``."""

@@ -283,7 +283,7 @@ class LiveLifter:
             dtype=self._dtype,
         )  # fmt: skip
         lengths = keeper.lengths(x)
-        X = keeper(x + T[:, None], 1.0).cpu().numpy().astype(np.float64)
+        X = keeper.held(x + T[:, None], lengths).cpu().numpy().astype(np.float64)
         found, at = [], 0
         for past, window in zip(pasts, windows, strict=True):
             for row, settled in zip(window, x[at : at + len(window)], strict=True):
@@ -350,9 +350,9 @@ class _Folded(ScoreNetwork):
 
     def __init__(self, network: ScoreNetwork, times: Tensor, dtype: torch.dtype) -> None:
         torch.nn.Module.__init__(self)
-        self._ready = network.folded(times, dtype)
+        self._ready = network.folded(times, dtype, few_rows=True)
 
-    def folded(self, times: Tensor, dtype: torch.dtype) -> Callable[[Tensor, int], Tensor]:
+    def folded(self, times: Tensor, dtype: torch.dtype, *, few_rows: bool = False) -> Callable[[Tensor, int], Tensor]:
         """See ``ScoreNetwork.folded``; always for the times that it was made for."""
         return self._ready
 

@@ -1,10 +1,13 @@
-"""A live session: capture, detect, lift and display at the same time, each on a thread of its own."""
+"""A live session: capture, detect, follow, lift and display at the same time, each on a thread of its own."""
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -14,6 +17,7 @@ from detectors.people import Person2D
 from lifting.camera import Camera
 from lifting.live import LiveLifter, LivePose
 from pipeline.live.feed import Feed, Picture
+from pipeline.live.follow import Follower
 from pipeline.live.identity import Identities
 from pipeline.live.recorder import Moment, Recorder
 from pipeline.live.slot import Closed, Slot
@@ -25,6 +29,9 @@ __all__ = ["KEYS", "End", "Session"]
 
 #: What the keys do, for the help of window and page.
 KEYS = {"q": "quit", "m": "mirror", "r": "record", "space": "reset", "p": "switch person"}
+
+#: Of the detector among the threads of a session, 0..19.
+_NICENESS = 10
 
 T = TypeVar("T")
 
@@ -57,7 +64,8 @@ class Session:
     """Runs until somebody or something ends it.
 
     Between the stages there is room for the newest item only: who is behind misses frames, and the picture is never
-    older than one frame of each stage.
+    older than one frame of each stage. The detector, the slowest of them, stands beside the others: what it sees is
+    carried along to the newest frame (``pipeline.live.follow``), so that it delays no picture.
 
     Args:
         source: where frames come from.
@@ -101,16 +109,18 @@ class Session:
         self._lost: Exception | None = None
         self._recording_lock = threading.Lock()
         self._identities = Identities()
+        self._follower = Follower()
+        self._detect_s = 0.0
         self._composer = LiveComposer((source.video.width, source.video.height), camera)
-        self._resets = [threading.Event() for _ in range(3)]
+        self._resets = [threading.Event() for _ in range(4)]
         captured: Slot[Captured] = Slot()
+        unseen: Slot[Captured] = Slot()
         tracked: Slot[_Tracked] = Slot()
-        lifted: Slot[_Lifted] = Slot()
         self._capture = Capture(source, captured, meter.capture, self._source_ended)
         self._stages: list[_Stage[Any]] = [
-            _Stage("detect", captured, self._detecting(tracked), self._failed),
-            _Stage("lift", tracked, self._lifting(lifted), self._failed),
-            _Stage("display", lifted, self._displaying(), self._failed),
+            _Stage("follow", captured, self._following(unseen, tracked), self._failed),
+            _Stage("detect", unseen, self._detecting(), self._failed, yields=True),
+            _Stage("show", tracked, self._showing(), self._failed),
         ]
 
     def start(self) -> None:
@@ -182,7 +192,16 @@ class Session:
         later = [i for i in present if self._person is None or i > self._person]
         self._person = later[0] if later and len(present) > 1 else None
 
-    def _detecting(self, out: Slot[_Tracked]) -> Callable[[Captured], None]:
+    def _following(self, unseen: Slot[Captured], out: Slot[_Tracked]) -> Callable[[Captured], None]:
+        def follow(frame: Captured) -> None:
+            if self._asked(1):
+                self._follower.reset()
+            unseen.put(frame)
+            out.put(_Tracked(frame, self._follower.follow(frame), self._detect_s))
+
+        return follow
+
+    def _detecting(self) -> Callable[[Captured], None]:
         previous: list[Person2D] = []
         count = 0
 
@@ -194,14 +213,17 @@ class Session:
             began = time.perf_counter()
             previous = self._detector.detect(frame.image, previous, count)
             count += 1
-            people = self._identities.update(previous, frame.time_s)
-            out.put(_Tracked(frame, people, time.perf_counter() - began))
+            self._follower.found(frame.index, self._identities.update(previous, frame.time_s))
+            self._detect_s = time.perf_counter() - began
 
         return detect
 
-    def _lifting(self, out: Slot[_Lifted]) -> Callable[[_Tracked], None]:
-        def lift(tracked: _Tracked) -> None:
-            if self._asked(1):
+    def _showing(self) -> Callable[[_Tracked], None]:
+        """Lift and display, one after the other: both are many small steps in Python, of which one runs at a time."""
+        display = self._displaying()
+
+        def show(tracked: _Tracked) -> None:
+            if self._asked(2):
                 self._lifter.reset()
             present = tuple(person.track_id for person in tracked.people if person.track_id is not None)
             self._present = present
@@ -212,16 +234,16 @@ class Session:
             began = time.perf_counter()
             poses = self._lifter.lift(chosen, tracked.frame.time_s, self._camera)
             seconds = time.perf_counter() - began
-            out.put(_Lifted(tracked.frame, poses, present, tracked.detect_s, seconds))
+            display(_Lifted(tracked.frame, poses, present, tracked.detect_s, seconds))
 
-        return lift
+        return show
 
     def _displaying(self) -> Callable[[_Lifted], None]:
         number = 0
 
         def display(lifted: _Lifted) -> None:
             nonlocal number
-            if self._asked(2):
+            if self._asked(3):
                 self._composer.reset()
             frame = lifted.frame
             with self._recording_lock:
@@ -304,12 +326,18 @@ class Session:
 
 
 class _Stage(Generic[T]):
-    """A thread that does one thing with the newest item, again and again."""
+    """A thread that does one thing with the newest item, again and again; if it ``yields``, when others leave it time."""
 
     def __init__(
-        self, name: str, items: Slot[T], work: Callable[[T], None], on_error: Callable[[BaseException], None]
+        self,
+        name: str,
+        items: Slot[T],
+        work: Callable[[T], None],
+        on_error: Callable[[BaseException], None],
+        *,
+        yields: bool = False,
     ) -> None:
-        self._items, self._work, self._on_error = items, work, on_error
+        self._items, self._work, self._on_error, self._yields = items, work, on_error, yields
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
@@ -322,6 +350,8 @@ class _Stage(Generic[T]):
             self._thread.join(10.0)
 
     def _run(self) -> None:
+        if self._yields:
+            _give_way()
         try:
             while True:
                 item = self._items.take()
@@ -331,6 +361,14 @@ class _Stage(Generic[T]):
             pass
         except BaseException as error:
             self._on_error(error)
+
+
+def _give_way() -> None:
+    """Let other threads go first when there are more than cores; threads that this one starts will, too."""
+    # Elsewhere a thread has no priority of its own that Python could set.
+    if sys.platform == "linux":
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
 
 
 def _rounded(value: float | None) -> float | None:

@@ -1,6 +1,6 @@
 """Keypoints carried along by the picture: what was detected in one frame, in the frames after it.
 
-A detector may take longer than a frame lasts. Optical flow (Lucas and Kanade, 1981, in pyramids) takes a millisecond,
+A detector may take longer than a frame lasts. Optical flow (Lucas and Kanade, 1981, in pyramids) takes milliseconds,
 so that keypoints keep up with the picture until the detector has seen a newer one.
 """
 
@@ -8,22 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.layouts import LAYOUTS
 from detectors.people import Person2D
 
 __all__ = ["GreyFrame", "carried", "grey_frame"]
 
-_LONGEST = 640  # px; more adds time and no precision that a keypoint has
-_WINDOW = (15, 15)
+_LONGEST = 480  # px; more adds time and no precision that a keypoint has
+_WINDOW = (11, 11)
 _LEVELS = 3
-#: A keypoint that does not come back to within so many pixels of the small picture, when it is followed backwards, was
-#: lost: a limb blurred by motion or covered.
-_ASTRAY = 2.0
-#: What is left of the confidence of a lost keypoint, which goes with the rest of the person.
-_LOST = 0.7
+#: Besides the joint itself its limbs are followed at these shares of their length: the end of a limb alone is often too
+#: smooth.
+_ALONG = (0.06, 0.12)
+#: A point that does not come back to within so many pixels of the small picture, when it is followed backwards, was
+#: lost: blurred by motion, or covered.
+_ASTRAY = 1.5
+#: What is left of the confidence of a lost keypoint after each frame.
+_LOST = 0.3
 
 
 @dataclass(frozen=True)
@@ -50,24 +55,54 @@ def grey_frame(image_rgb: NDArray[np.uint8]) -> GreyFrame:
     return GreyFrame(grey.astype(np.uint8, copy=False), scale)
 
 
-def carried(people: Sequence[Person2D], before: GreyFrame, now: GreyFrame) -> list[Person2D]:
+def carried(
+    people: Sequence[Person2D], before: GreyFrame, now: GreyFrame, drift_px: Sequence[NDArray[np.float32]] = ()
+) -> list[Person2D]:
     """People of one frame in the next one, which has the same size.
 
-    A keypoint that cannot be followed moves as the median of its person does and is trusted less.
+    Args:
+        people: in the frame ``before``.
+        before, now: the two frames.
+        drift_px: ``[J, 2]`` for each person: where a keypoint goes that is lost. Without it, it goes with the rest of
+            the person. In any case it is trusted less.
     """
     if not people:
         return []
-    points = np.concatenate([person.keypoints_px for person in people]).astype(np.float32) * before.scale
+    points = np.concatenate([_samples(person.layout)[0] @ person.keypoints_px for person in people])
+    points = (points * before.scale).astype(np.float32)
     there, found = _flow(before, now, points)
     back, returned = _flow(now, before, there)
     sure = found & returned & (np.linalg.norm(back - points, axis=1) < _ASTRAY)
     shift = (there - points) / now.scale
     moved, at = [], 0
-    for person in people:
-        rows = slice(at, at + len(person.keypoints_px))
+    for number, person in enumerate(people):
+        weights, places = _samples(person.layout)
+        rows = slice(at, at + len(weights))
         at = rows.stop
-        moved.append(_moved(person, shift[rows], sure[rows]))
+        joints, followed = _middle(shift[rows], sure[rows], places)
+        moved.append(_moved(person, joints, followed, drift_px[number] if drift_px else None))
     return moved
+
+
+@cache
+def _samples(layout: str) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Weights ``[P, J]`` that make the followed points of keypoints; and which of them speak for a joint, ``[J, K]``.
+
+    Places that a joint does not need hold P.
+    """
+    known = LAYOUTS[layout]
+    joints = len(known)
+    weights = list(np.eye(joints, dtype=np.float32))
+    owners: list[list[int]] = [[joint] for joint in range(joints)]
+    for ends in known.edges:
+        for joint, other in (ends, ends[::-1]):
+            for share in _ALONG:
+                owners[joint].append(len(weights))
+                weights.append((1 - share) * weights[joint] + share * weights[other])
+    places = np.full((joints, max(map(len, owners))), len(weights))
+    for joint, rows in enumerate(owners):
+        places[joint, : len(rows)] = rows
+    return np.stack(weights), places
 
 
 def _flow(
@@ -79,15 +114,32 @@ def _flow(
     there, found, _ = cv2.calcOpticalFlowPyrLK(
         before.picture, now.picture, points[:, None], np.empty(0), winSize=_WINDOW, maxLevel=_LEVELS
     )
-    return there[:, 0], found[:, 0] > 0
+    return there[:, 0].astype(np.float32, copy=False), found[:, 0] > 0
 
 
-def _moved(person: Person2D, shift: NDArray[np.float32], sure: NDArray[np.bool_]) -> Person2D:
-    counts = sure & (person.confidence > 0)
+def _middle(
+    shift: NDArray[np.float32], sure: NDArray[np.bool_], places: NDArray[np.int64]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Median of the sure shifts of each joint ``[J, 2]``, and which joints have one ``[J]``."""
+    shift = np.append(np.where(sure[:, None], shift, np.inf), [[np.inf, np.inf]], axis=0).astype(np.float32)
+    count = np.append(sure, False)[places].sum(axis=1)
+    ordered = np.sort(shift[places], axis=1)
+    ends = [
+        np.take_along_axis(ordered, at[:, None, None], axis=1)[:, 0] for at in ((count - 1).clip(0) // 2, count // 2)
+    ]
+    followed = count > 0
+    return np.where(followed[:, None], (ends[0] + ends[1]) / 2, 0.0).astype(np.float32), followed
+
+
+def _moved(
+    person: Person2D, shift: NDArray[np.float32], followed: NDArray[np.bool_], drift: NDArray[np.float32] | None
+) -> Person2D:
+    counts = followed & (person.confidence > 0)
     whole = np.median(shift[counts], axis=0) if counts.any() else np.zeros(2)
+    shift = np.where(followed[:, None], shift, whole if drift is None else drift)
     return replace(
         person,
-        keypoints_px=(person.keypoints_px + np.where(sure[:, None], shift, whole)).astype(np.float32),
-        confidence=np.where(sure, person.confidence, _LOST * person.confidence).astype(np.float32),
+        keypoints_px=(person.keypoints_px + shift).astype(np.float32),
+        confidence=np.where(followed, person.confidence, _LOST * person.confidence).astype(np.float32),
         box=(person.box + np.tile(whole, 2)).astype(np.float32),
     )

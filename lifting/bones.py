@@ -37,8 +37,11 @@ def mirrored_bones() -> list[int]:
 @cache
 def _skeleton(device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Parent and child of each bone, ``ancestors`` and ``mirrored_bones``, on a device."""
-    parent, child = (torch.from_numpy(BONES[:, end].copy()).to(device) for end in (0, 1))
-    return parent, child, torch.from_numpy(ancestors()).to(device, dtype), torch.tensor(mirrored_bones(), device=device)
+    # They outlive the inference mode in which they may be asked for first.
+    with torch.inference_mode(False):
+        parent, child = (torch.from_numpy(BONES[:, end].copy()).to(device) for end in (0, 1))
+        paths = torch.from_numpy(ancestors()).to(device, dtype)
+        return parent, child, paths, torch.tensor(mirrored_bones(), device=device)
 
 
 class BoneKeeper:

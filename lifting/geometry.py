@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["nearest_on_rays", "project_to_plane", "reprojection_error", "solve_translation"]
+__all__ = ["TranslationSolver", "nearest_on_rays", "project_to_plane", "reprojection_error", "solve_translation"]
 
 
 def project_to_plane(points: Tensor) -> Tensor:
@@ -27,32 +27,40 @@ def nearest_on_rays(points: Tensor, rays: Tensor) -> Tensor:
     return rays * ((points * rays).sum(-1, keepdim=True) / (rays * rays).sum(-1, keepdim=True))
 
 
-def solve_translation(x: Tensor, rays: Tensor, weight: Tensor) -> Tensor:
-    """Translation that brings the pose closest to its rays, by weighted linear least squares (ZeDO, section 3.3).
+class TranslationSolver:
+    """Translations that bring poses closest to their rays, by weighted linear least squares (ZeDO, section 3.3).
 
     Minimises ``sum_j w_j |(x_j + T)_xy - r_j (x_j + T)_z|^2``. The normal matrix is 3x3 with a known pattern, so it is
-    solved by substitution: no factorisation call, no synchronisation with the device. A solution behind the camera
-    (possible for a pose seen from the wrong side) is mirrored to the front.
+    solved by substitution: no factorisation call, no synchronisation with the device. What depends on the rays alone is
+    computed once.
 
     Args:
-        x: ``[B, J, 3]``.
-        rays: ``[B, J, 3]``, z = 1.
-        weight: ``[B, J]``, at least two joints with positive weight.
-
-    Returns:
-        ``[B, 3]`` metres.
+        rays: ``[..., J, 3]``, z = 1.
+        weight: ``[..., J]``, at least two joints with positive weight.
     """
-    u, v = rays[..., 0], rays[..., 1]
-    # Residual of one joint: T_xy - r T_z + c with c = x_xy - r x_z. Eliminating T_xy leaves one equation in T_z.
-    cx, cy = x[..., 0] - u * x[..., 2], x[..., 1] - v * x[..., 2]
-    total = weight.sum(-1, keepdim=True).clamp_min(1e-9)
-    w = weight / total
 
-    def mean(values: Tensor) -> Tensor:
-        return (w * values).sum(-1, keepdim=True)
+    def __init__(self, rays: Tensor, weight: Tensor) -> None:
+        self._rays = rays[..., :2]
+        self._weight = (weight / weight.sum(-1, keepdim=True).clamp_min(1e-9))[..., None]
+        self._mean = (self._weight * self._rays).sum(-2, keepdim=True)
+        away = self._rays - self._mean
+        spread = (self._weight * away * away).sum((-2, -1), keepdim=True)
+        self._slope = self._weight * away / spread.clamp_min(1e-12)
 
-    mean_u, mean_v, mean_cx, mean_cy = mean(u), mean(v), mean(cx), mean(cy)
-    du, dv = u - mean_u, v - mean_v
-    depth = mean(du * (cx - mean_cx) + dv * (cy - mean_cy)) / mean(du * du + dv * dv).clamp_min(1e-12)
-    T = torch.cat([mean_u * depth - mean_cx, mean_v * depth - mean_cy, depth], dim=-1)
-    return torch.where(depth < 0, -T, T)
+    def __call__(self, x: Tensor) -> Tensor:
+        """``[..., 3]`` metres for poses ``[..., J, 3]``.
+
+        A solution behind the camera (possible for a pose seen from the wrong side) is mirrored to the front.
+        """
+        # Residual of one joint: T_xy - r T_z + c with c = x_xy - r x_z. Eliminating T_xy leaves one equation in T_z, in
+        # which the mean of c counts for nothing, since the slopes sum to 0.
+        c = x[..., :2] - self._rays * x[..., 2:]
+        depth = (self._slope * c).sum((-2, -1), keepdim=True)
+        across = self._mean * depth - (self._weight * c).sum(-2, keepdim=True)
+        T = torch.cat([across, depth], dim=-1)[..., 0, :]
+        return torch.where(T[..., 2:] < 0, -T, T)
+
+
+def solve_translation(x: Tensor, rays: Tensor, weight: Tensor) -> Tensor:
+    """``TranslationSolver`` for one time, ``[..., J, 3]``, ``[..., J, 3]``, ``[..., J]`` -> ``[..., 3]``."""
+    return TranslationSolver(rays, weight)(x)

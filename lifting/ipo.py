@@ -54,10 +54,9 @@ def grid_start(poses: Tensor, rays: Tensor, confidence: Tensor, hypotheses: int 
         raise ValueError(f"1 to 4 hypotheses can be started, not {hypotheses}")
     grid = turned_poses(poses)
     yaws, cells = grid.shape[:2]
-    batch, joints = confidence.shape
+    batch = len(confidence)
     x = grid.flatten(0, 1)[None]
-    shape = (batch, yaws * cells, joints)
-    T = solve_translation(x.expand(*shape, 3), rays[:, None].expand(*shape, 3), (confidence**4)[:, None].expand(*shape))
+    T = solve_translation(x, rays[:, None], (confidence**4)[:, None])
     # Metres at the depth of the person: a pose that fits because it is far away fits no better.
     error = (reprojection_error(x + T[..., None, :], rays[:, None]) * confidence[:, None]).mean(-1)
     error = (error * T[..., 2].clamp_min(0.5)).view(batch, yaws, cells)

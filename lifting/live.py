@@ -48,7 +48,8 @@ class LiveSettings:
         t_high, t_low: first and last diffusion time: low, because the frame before is nearly right.
         relax: over-relaxation of the step to the rays.
         trust: share of that step which the newest frame goes: noise in it is not averaged out by later ones yet.
-        rows: frames of the past, this one included, that are optimised together.
+        rows: frames of the past, this one included, that know of each other.
+        moving: the last of these, which are optimised; those before have settled.
         memory_s: how far back the past is looked at, seconds.
         warm: share of the result of the frame before in the start; the rest is the learnt start.
         couple_s: width of the kernel over these frames, seconds (1 sigma).
@@ -67,7 +68,8 @@ class LiveSettings:
     t_low: float = 0.03
     relax: float = 1.8
     trust: float = 0.5
-    rows: int = 6
+    rows: int = 7
+    moving: int = 3
     memory_s: float = 0.36
     warm: float = 0.5
     couple_s: float = 2 / 30
@@ -267,33 +269,37 @@ class LiveLifter:
             past.rows[-1].x = x
         windows = [[row for row in past.rows[-settings.rows :] if row.x is not None] for past in pasts]
         rows, group = _together(windows)
+        newest, moving = _newest(group), np.flatnonzero(_later(group) < settings.moving)
         evidence = self._evidence(rows, group)
-        x = torch.stack([row.x for row in rows if row.x is not None])
-        T = solve_translation(x, evidence.rays, evidence.confidence**4)
-        trusted = evidence.confidence.clone()
-        trusted[_newest(group)] *= settings.trust
-        coupled = None
+        rays, trusted = evidence.rays[moving], evidence.confidence.clone()
+        trusted[newest] *= settings.trust
+        kernel = None
         if settings.couple_s > 0 and len(rows) > len(pasts):
             times = np.array([row.time_s for row in rows])
-            coupled = time_kernel(times, group, settings.couple_s, degree=1).on(self.device)
+            kernel = time_kernel(times, group, settings.couple_s, degree=1).of(moving).on(self.device)
         keeper = _KnownBones(self._mean_bones, evidence, pasts)
+        window = _Window(
+            torch.stack([row.x for row in rows if row.x is not None]),
+            torch.from_numpy(moving).to(self.device),
+            kernel,
+            lambda x: keeper(x, settings.bones),
+            settings.steps,
+        )
+        x = window.x[moving]
+        T = solve_translation(x, rays, evidence.confidence[moving] ** 4)
         x, T = optimise(
-            self._network, self._schedule, x, T, evidence.rays, trusted,
-            couple=_coupling(coupled, keeper, settings.bones, settings.steps),
-            dtype=self._dtype,
+            self._network, self._schedule, x, T, rays, trusted[moving], couple=window, dtype=self._dtype
         )  # fmt: skip
-        lengths = keeper.lengths(x)
-        X = keeper.held(x + T[:, None], lengths).cpu().numpy().astype(np.float64)
-        found, at = [], 0
-        for past, window in zip(pasts, windows, strict=True):
-            for row, settled in zip(window, x[at : at + len(window)], strict=True):
-                row.x = settled
-            at += len(window)
+        lengths = keeper.lengths(window.x)[newest]
+        shown = keeper.held(window.x[newest] + T[_newest(group[moving])][:, None], lengths)
+        X = shown.cpu().numpy().astype(np.float64)
+        for row, settled in zip(rows, window.x, strict=True):
+            row.x = settled
+        for past, length in zip(pasts, lengths, strict=True):
             past.frames = min(past.frames + 1, _BODY_FRAMES)
-            known = lengths[at - 1] if past.lengths is None else past.lengths
-            past.lengths = known + (lengths[at - 1] - known) / past.frames
-            found.append(self._sized(X[at - 1]))
-        return found
+            known = length if past.lengths is None else past.lengths
+            past.lengths = known + (length - known) / past.frames
+        return [self._sized(joints) for joints in X]
 
     def _sized(self, joints: NDArray[np.float64]) -> NDArray[np.float64]:
         """Scaled about the camera, which keeps the picture, to the size of a body."""
@@ -375,23 +381,47 @@ class _KnownBones(BoneKeeper):
         return own + self._share * (self._known - own)
 
 
-def _coupling(
-    kernel: Callable[[Tensor], Tensor] | None, keeper: BoneKeeper, bones: float, steps: int
-) -> Callable[[int, Tensor], Tensor]:
-    """Frames know of each other after each step, and of the body after the last one: the frames go on from there."""
+class _Window:
+    """What the moving frames know of all others after each step, and of the body after the last one.
 
-    def couple(step: int, x: Tensor) -> Tensor:
-        if kernel is not None:
-            x = kernel(x)
-        return keeper(x, bones) if step + 1 == steps else x
+    Args:
+        x: ``[B, 17, 3]`` all frames; the attribute holds them as they are now.
+        moving: ``[M]`` which of them are optimised.
+        kernel: from all frames to the moving ones; None if they know nothing of each other.
+        hold: moves poses towards the bone lengths.
+        steps: number of steps.
+    """
 
-    return couple
+    def __init__(
+        self,
+        x: Tensor,
+        moving: Tensor,
+        kernel: Callable[[Tensor], Tensor] | None,
+        hold: Callable[[Tensor], Tensor],
+        steps: int,
+    ) -> None:
+        self.x = x
+        self._moving, self._kernel, self._hold, self._steps = moving, kernel, hold, steps
+
+    def __call__(self, step: int, x: Tensor) -> Tensor:
+        """The moving frames ``[M, 17, 3]`` to go on with."""
+        self.x[self._moving] = x
+        if self._kernel is not None:
+            self.x[self._moving] = self._kernel(self.x)
+        if step + 1 == self._steps:
+            self.x = self._hold(self.x)
+        return self.x[self._moving]
 
 
 def _together(people: Sequence[Sequence[_Row]]) -> tuple[list[_Row], NDArray[np.int64]]:
     """The frames of everybody in one list, and whose each of them is."""
     group = np.repeat(np.arange(len(people)), [len(rows) for rows in people])
     return [row for rows in people for row in rows], group
+
+
+def _later(group: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How many rows of the same person follow each."""
+    return np.searchsorted(group, group, side="right") - 1 - np.arange(len(group))
 
 
 def _newest(group: NDArray[np.int64]) -> NDArray[np.int64]:

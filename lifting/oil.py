@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from lifting.geometry import nearest_on_rays, solve_translation
+from lifting.geometry import TranslationSolver, nearest_on_rays
 from lifting.network import FoldedScoreNetwork, ScoreNetwork
 from lifting.schedule import Schedule
 
@@ -53,10 +53,10 @@ def optimise(
     share = confidence if schedule.weighted else (confidence > 0).to(x.dtype)
     pull = schedule.relax * share[..., None]
     # Squared twice: the joints that were hardly seen must not tilt the depth of all others.
-    weight = confidence**4
+    translation = TranslationSolver(rays, confidence**4)
     for i in range(len(schedule)):
         if i >= schedule.frozen:
-            T = solve_translation(x, rays, weight)
+            T = translation(x)
         X = x + T[:, None]
         x = x + pull * (nearest_on_rays(X, rays) - X)
         x = x + drift[i] * x - denoise[i] * noise(x, i)

@@ -88,7 +88,7 @@ def learnt_start(network: StartNetwork, rays: Tensor, confidence: Tensor, hypoth
     modes = guess.modes.gather(1, likely.expand(-1, -1, *guess.modes.shape[2:]))
     turned = torch.cat([guess.pose[:, None], modes], dim=1)
     x = torch.einsum("bji,bhnj->hbni", rotation, turned)
-    middle, shape = rays.shape[1] // 2, x.shape[:-1]
-    T = solve_translation(x, rays[:, middle].expand(*shape, 3), (confidence[:, middle] ** 4).expand(shape))
+    middle = rays.shape[1] // 2
+    T = solve_translation(x, rays[:, middle], confidence[:, middle] ** 4)
     # In three dimensions a Laplace distribution has the variance 4 b^2 along each axis.
     return Starts(x, T, 2.0 * guess.log_scale.exp())

@@ -38,6 +38,10 @@ class TimeKernel:
             total += weight[:, None] * flat[index]
         return total.reshape(rows.shape)
 
+    def of(self, rows: NDArray[np.int64]) -> TimeKernel:
+        """The same filter for some rows, by their numbers; it is still fed with all."""
+        return TimeKernel(self.index[rows], self.weight[rows])
+
     def on(self, device: torch.device) -> TorchKernel:
         """The same filter for float32 tensors on a device."""
         return TorchKernel(
@@ -60,7 +64,7 @@ class TorchKernel:
     def __call__(self, rows: Tensor) -> Tensor:
         """Filter a tensor ``[B, ...]``."""
         flat = rows.flatten(1)
-        return torch.einsum("bk,bkd->bd", self.weight, flat[self.index]).view_as(rows)
+        return torch.einsum("bk,bkd->bd", self.weight, flat[self.index]).view(-1, *rows.shape[1:])
 
 
 def time_kernel(time_s: NDArray[np.float64], group: NDArray[np.int64], sigma_s: float, degree: int = 1) -> TimeKernel:

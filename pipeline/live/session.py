@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -29,9 +26,6 @@ __all__ = ["KEYS", "End", "Session"]
 
 #: What the keys do, for the help of window and page.
 KEYS = {"q": "quit", "m": "mirror", "r": "record", "space": "reset", "p": "switch person"}
-
-#: Of the detector among the threads of a session, 0..19.
-_NICENESS = 10
 
 T = TypeVar("T")
 
@@ -119,7 +113,7 @@ class Session:
         self._capture = Capture(source, captured, meter.capture, self._source_ended)
         self._stages: list[_Stage[Any]] = [
             _Stage("follow", captured, self._following(unseen, tracked), self._failed),
-            _Stage("detect", unseen, self._detecting(), self._failed, yields=True),
+            _Stage("detect", unseen, self._detecting(), self._failed),
             _Stage("show", tracked, self._showing(), self._failed),
         ]
 
@@ -203,17 +197,18 @@ class Session:
 
     def _detecting(self) -> Callable[[Captured], None]:
         previous: list[Person2D] = []
-        count = 0
+        count = seen = 0
 
         def detect(frame: Captured) -> None:
-            nonlocal previous, count
+            nonlocal previous, count, seen
             if self._asked(0):
                 previous = []
                 self._identities.reset()
             began = time.perf_counter()
-            previous = self._detector.detect(frame.image, previous, count)
-            count += 1
-            self._follower.found(frame.index, self._identities.update(previous, frame.time_s))
+            expected = self._follower.expected(previous, seen, frame.index)
+            previous = self._detector.detect(frame.image, expected, count)
+            seen, count = frame.index, count + 1
+            self._follower.found(seen, self._identities.update(previous, frame.time_s, expected))
             self._detect_s = time.perf_counter() - began
 
         return detect
@@ -326,18 +321,12 @@ class Session:
 
 
 class _Stage(Generic[T]):
-    """A thread that does one thing with the newest item, again and again; if it ``yields``, when others leave it time."""
+    """A thread that does one thing with the newest item, again and again."""
 
     def __init__(
-        self,
-        name: str,
-        items: Slot[T],
-        work: Callable[[T], None],
-        on_error: Callable[[BaseException], None],
-        *,
-        yields: bool = False,
+        self, name: str, items: Slot[T], work: Callable[[T], None], on_error: Callable[[BaseException], None]
     ) -> None:
-        self._items, self._work, self._on_error, self._yields = items, work, on_error, yields
+        self._items, self._work, self._on_error = items, work, on_error
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
@@ -350,8 +339,6 @@ class _Stage(Generic[T]):
             self._thread.join(10.0)
 
     def _run(self) -> None:
-        if self._yields:
-            _give_way()
         try:
             while True:
                 item = self._items.take()
@@ -361,14 +348,6 @@ class _Stage(Generic[T]):
             pass
         except BaseException as error:
             self._on_error(error)
-
-
-def _give_way() -> None:
-    """Let other threads go first when there are more than cores; threads that this one starts will, too."""
-    # Elsewhere a thread has no priority of its own that Python could set.
-    if sys.platform == "linux":
-        with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
 
 
 def _rounded(value: float | None) -> float | None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -16,6 +18,7 @@ from detectors.people import Person2D
 from lifting.camera import Camera
 from lifting.live import LivePose
 from pipeline.errors import InputError
+from pipeline.live.follow import Follower
 from pipeline.live.identity import Identities
 from pipeline.live.recorder import Moment, Recorder
 from pipeline.live.slot import Closed, Slot
@@ -96,6 +99,75 @@ class TestIdentities:
         known.reset()
         known.update([somebody(400)], 0.2)
         assert [person.track_id for person in known.update([somebody(400)], 0.3)] == [1]
+
+    def test_somebody_who_was_expected_elsewhere(self) -> None:
+        known = Identities()
+        for moment in (0.0, 0.1):
+            known.update([somebody(100), somebody(400)], moment)
+        # Both moved on by more than they are large: where they were, nobody is any more.
+        found = known.update([somebody(700), somebody(250)], 0.2, [somebody(255), somebody(690)])
+        assert [(person.track_id, float(person.box[0])) for person in found] == [(1, 200.0), (2, 650.0)]
+
+
+class TestFollower:
+    """A textured picture moves by 3 px from frame to frame, and somebody with it."""
+
+    wide = np.asarray(
+        cv2.resize(np.random.default_rng(0).integers(0, 255, (60, 120, 3)).astype(np.uint8), (960, 480)), np.uint8
+    )
+
+    def frame(self, index: int) -> Captured:
+        left = 300 - 3 * index
+        return Captured(np.ascontiguousarray(self.wide[:, left : left + 640]), index, index / 30, 0.0)
+
+    def person(self, index: int) -> Person2D:
+        return replace(somebody(200 + 3 * index), track_id=1)
+
+    def test_what_was_seen_late_is_carried_to_the_newest_frame(self) -> None:
+        follower = Follower()
+        assert [follower.follow(self.frame(index)) for index in range(6)] == [[]] * 6
+        follower.found(2, [self.person(2)])
+        for index in (6, 7, 9):
+            (found,) = follower.follow(self.frame(index))
+            assert np.abs(found.keypoints_px - self.person(index).keypoints_px).max() < 0.5
+            assert found.track_id == 1
+        follower.found(9, [])
+        assert follower.follow(self.frame(10)) == []
+
+    def test_a_newer_sight_replaces_an_older_one(self) -> None:
+        follower = Follower()
+        for index in range(3):
+            follower.follow(self.frame(index))
+        follower.found(0, [self.person(30)])
+        follower.follow(self.frame(3))
+        follower.found(3, [self.person(3)])
+        (found,) = follower.follow(self.frame(4))
+        assert np.abs(found.keypoints_px - self.person(4).keypoints_px).max() < 0.5
+
+    def test_where_somebody_is_to_be_expected(self) -> None:
+        follower = Follower()
+        for index in range(6):
+            follower.follow(self.frame(index))
+        (there,) = follower.expected([self.person(1)], 1, 5)
+        assert np.abs(there.keypoints_px - self.person(5).keypoints_px).max() < 0.5
+        assert np.array_equal(there.confidence, self.person(1).confidence)
+        # a frame that is no longer remembered
+        (there,) = follower.expected([self.person(1)], -9, 5)
+        assert np.array_equal(there.keypoints_px, self.person(1).keypoints_px)
+
+    def test_lost_keypoints_go_on_as_the_detector_saw_them_go(self) -> None:
+        follower = Follower()
+        blank = picture(90, (640, 480))
+        for index in range(8):
+            follower.follow(Captured(blank, index, index / 30, 0.0))
+        for index in (0, 4):
+            follower.found(index, [self.person(index)])
+            (found,) = follower.follow(Captured(blank, 8 + index, 0.3 + index / 30, 0.0))
+        # 3 px a frame, 4 frames remembered after the second sight and one come since, each a fifth slower
+        assert found.keypoints_px[0, 0] > self.person(4).keypoints_px[0, 0] + 5
+        assert found.confidence.max() < 0.1
+        follower.reset()
+        assert follower.follow(self.frame(13)) == []
 
 
 class Camera10:

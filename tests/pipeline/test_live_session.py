@@ -81,11 +81,13 @@ class SlowDetector:
 
 
 class PretendLifter:
-    def __init__(self) -> None:
+    def __init__(self, seconds: float = 0.0) -> None:
+        self.seconds = seconds
         self.resets = 0
         self.lifted: list[list[int]] = []
 
     def lift(self, people: Sequence[Person2D], time_s: float, camera: Camera) -> Any:
+        time.sleep(self.seconds)
         self.lifted.append([person.track_id or 0 for person in people])
         return [pose(person.track_id or 0) for person in people]
 
@@ -102,15 +104,28 @@ class TestSession:
         return Session(source, detector, lifter, self.camera, Meter(keep_all=True), feed=Feed(), **more)
 
     def test_who_is_slow_misses_frames_but_shows_no_old_ones(self) -> None:
-        session = self.session(Steady(), seconds=0.1)
+        session = self.session(Steady(), lifter=PretendLifter(0.1))
         session.start()
         until(lambda: session.meter.displayed >= 15)
         session.close()
         ages = [latency for _, latency, _, _ in session.meter.all]
-        # Frames come every 10 ms and are looked at for 100: a queue would be seconds long by now.
+        # Frames come every 10 ms and are lifted for 100: a queue would be seconds long by now.
         assert np.median(ages) < 0.3
         assert np.median(ages[-5:]) < np.median(ages[:5]) + 0.15
         assert session.meter.reading().dropped > 50
+
+    def test_a_slow_detector_delays_no_picture(self) -> None:
+        lifter = PretendLifter()
+        session = self.session(Steady(), seconds=0.5, lifter=lifter)
+        session.start()
+        until(lambda: [1, 2] in lifter.lifted)
+        seen = len(lifter.lifted)
+        until(lambda: len(lifter.lifted) > seen + 20)
+        session.close()
+        # Two sights of half a second until they are believed, and they are in every picture from then on.
+        assert set(map(tuple, lifter.lifted)) == {(), (1, 2)}
+        assert lifter.lifted[-1] == [1, 2]
+        assert np.median([latency for _, latency, _, _ in session.meter.all]) < 0.25
 
     def test_keys(self) -> None:
         lifter = PretendLifter()
@@ -301,16 +316,17 @@ class TestCommand:
         )  # fmt: skip
         assert process.stdout is not None
         port = int(re.findall(r":(\d+)/", process.stdout.readline())[0])
-        seen = -1
+        seen, together = -1, 0
 
         def some_frames() -> bool:
-            nonlocal seen
+            nonlocal seen, together
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
             connection.request("GET", f"/frame?after={seen}")
             answer = connection.getresponse()
             answer.read()
             seen = int(answer.headers.get("X-Frame", seen))
-            return seen > 8
+            together += bool(json.loads(answer.headers.get("X-Status", "{}")).get("people"))
+            return together > 8
 
         until(some_frames, 60)
         process.send_signal(number)

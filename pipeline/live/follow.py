@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,10 +14,14 @@ from numpy.typing import NDArray
 
 from detectors.flow import GreyFrame, carried, grey_frame
 from detectors.people import Person2D
+from pipeline.live.slot import Closed
 from pipeline.live.source import Captured
 
 __all__ = ["Follower"]
 
+#: So long a frame waits for the detector, seconds: two frames of 30 a second. What a quick detector sees needs no flow,
+#: and what a slow one sees is carried less far.
+_PATIENCE_S = 0.06
 #: So many frames are remembered for the detector to look at; at 30 a second, a second of them.
 _REMEMBERED = 32
 #: A keypoint that is lost goes on as from sight to sight of the detector, but a little slower: motion ends.
@@ -24,61 +29,83 @@ _KEPT = 0.8
 
 
 class Follower:
-    """What the detector saw last, carried along by optical flow to the newest frame.
+    """Gives frames with everybody in them, each as soon as nothing better is to be known in time.
 
-    One thread calls ``follow`` with frame after frame. The detector, on another one, tells what it saw in a frame of
-    the past (``found``); the frames since then are gone through again with it.
+    That is when the detector has seen a frame, or when it has waited long enough; then what the detector saw last is
+    carried along to it by optical flow. One thread calls ``put`` with frame after frame, the one of the detector
+    ``found``, and a third one ``take``; who takes seldom gets the newest, as from a ``Slot``.
     """
 
     def __init__(self) -> None:
-        self._frames: deque[tuple[int, GreyFrame]] = deque(maxlen=_REMEMBERED)
-        self._people: list[Person2D] = []
-        self._drift: list[NDArray[np.float32]] = []
-        self._found: tuple[int, list[Person2D]] | None = None
-        self._before: tuple[int, dict[int | None, Person2D]] = (0, {})
-        self._lock = threading.Lock()
+        self._frames: deque[tuple[Captured, GreyFrame]] = deque(maxlen=_REMEMBERED)
+        self._taken = -1
+        self._closed = False
+        self._changed = threading.Condition()
+        self.reset()
 
     def reset(self) -> None:
         """Forget everybody."""
-        with self._lock:
-            self._people, self._found, self._before = [], None, (0, {})
+        with self._changed:
+            self._people: list[Person2D] = []
+            self._drift: list[NDArray[np.float32]] = []
+            #: Which frame the people are of, and the one that the detector saw last.
+            self._at = self._seen = -1
+            self._known: dict[int | None, Person2D] = {}
+
+    def put(self, frame: Captured) -> None:
+        """A frame has come after those before."""
+        grey = grey_frame(frame.image)
+        with self._changed:
+            self._frames.append((frame, grey))
+            self._changed.notify_all()
 
     def found(self, index: int, people: Sequence[Person2D]) -> None:
         """What the detector saw in the frame of that index, with identities."""
-        with self._lock:
-            self._found = index, list(people)
+        with self._changed:
+            self._drift = self._drifts(people, index - self._seen)
+            self._people, self._at, self._seen = list(people), index, index
+            self._known = {person.track_id: person for person in people}
+            self._changed.notify_all()
 
-    def follow(self, frame: Captured) -> list[Person2D]:
-        """Everybody in this frame, which comes after those before."""
-        grey = grey_frame(frame.image)
-        with self._lock:
-            self._frames.append((frame.index, grey))
-            found, self._found = self._found, None
-            frames = list(self._frames)
-            if found is not None:
-                self._drift = self._drifts(*found)
-                self._people = found[1]
-        since = frames[-2:] if found is None else [item for item in frames if item[0] >= found[0]]
-        for (_, before), (_, now) in pairwise(since):
-            self._people = carried(self._people, before, now, self._drift)
-        return self._people
+    def take(self) -> tuple[Captured, list[Person2D]]:
+        """The newest frame that need not wait any longer, with its people; waits for one. Raises Closed at the end."""
+        with self._changed:
+            while True:
+                if self._closed:
+                    raise Closed
+                now = time.perf_counter()
+                waiting = [frame for frame, _ in self._frames if frame.index > self._taken]
+                ready = [f for f in waiting if f.index <= self._seen or now - f.captured_s >= _PATIENCE_S]
+                if ready:
+                    return ready[-1], self._carried_to(ready[-1].index)
+                self._changed.wait(waiting[0].captured_s + _PATIENCE_S - now if waiting else None)
+
+    def close(self) -> None:
+        """Nothing more is wanted."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
 
     def expected(self, people: Sequence[Person2D], since: int, index: int) -> list[Person2D]:
         """Where to look for people of the frame ``since`` in a later one: not as exactly, but in one step."""
-        with self._lock:
-            frames = [grey for number, grey in self._frames if number in (since, index)]
+        with self._changed:
+            frames = [grey for frame, grey in self._frames if frame.index in (since, index)]
         if len(frames) < 2:
             return list(people)
         there = carried(people, frames[0], frames[1])
         return [replace(now, confidence=then.confidence) for now, then in zip(there, people, strict=True)]
 
-    def _drifts(self, index: int, people: Sequence[Person2D]) -> list[NDArray[np.float32]]:
+    def _carried_to(self, index: int) -> list[Person2D]:
+        way = [grey for frame, grey in self._frames if self._at <= frame.index <= index]
+        for before, now in pairwise(way):
+            self._people = carried(self._people, before, now, self._drift)
+        self._at = self._taken = index
+        return self._people
+
+    def _drifts(self, people: Sequence[Person2D], frames: int) -> list[NDArray[np.float32]]:
         """How far each keypoint goes from frame to frame, ``[J, 2]`` for each person; 0 for somebody new."""
-        earlier, known = self._before
-        self._before = index, {person.track_id: person for person in people}
         drifts = []
         for person in people:
-            then = known.get(person.track_id, person)
-            step = (person.keypoints_px - then.keypoints_px) / max(index - earlier, 1)
-            drifts.append((_KEPT * step).astype(np.float32))
+            before = self._known.get(person.track_id, person)
+            drifts.append((_KEPT / max(frames, 1) * (person.keypoints_px - before.keypoints_px)).astype(np.float32))
         return drifts

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from detectors.base import PoseDetector
 from detectors.people import Person2D
@@ -28,6 +28,7 @@ __all__ = ["KEYS", "End", "Session"]
 KEYS = {"q": "quit", "m": "mirror", "r": "record", "space": "reset", "p": "switch person"}
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 @dataclass(frozen=True)
@@ -36,13 +37,6 @@ class End:
 
     reason: str
     error: BaseException | None = None
-
-
-@dataclass(frozen=True)
-class _Tracked:
-    frame: Captured
-    people: list[Person2D]
-    detect_s: float
 
 
 @dataclass(frozen=True)
@@ -58,8 +52,8 @@ class Session:
     """Runs until somebody or something ends it.
 
     Between the stages there is room for the newest item only: who is behind misses frames, and the picture is never
-    older than one frame of each stage. The detector, the slowest of them, stands beside the others: what it sees is
-    carried along to the newest frame (``pipeline.live.follow``), so that it delays no picture.
+    older than one frame of each stage. The detector, the slowest of them, stands beside the others: if it takes too
+    long, what it saw is carried along to newer frames (``pipeline.live.follow``), so that it delays no picture.
 
     Args:
         source: where frames come from.
@@ -103,18 +97,17 @@ class Session:
         self._lost: Exception | None = None
         self._recording_lock = threading.Lock()
         self._identities = Identities()
-        self._follower = Follower()
         self._detect_s = 0.0
         self._composer = LiveComposer((source.video.width, source.video.height), camera)
         self._resets = [threading.Event() for _ in range(4)]
         captured: Slot[Captured] = Slot()
         unseen: Slot[Captured] = Slot()
-        tracked: Slot[_Tracked] = Slot()
+        self._follower = Follower()
         self._capture = Capture(source, captured, meter.capture, self._source_ended)
         self._stages: list[_Stage[Any]] = [
-            _Stage("follow", captured, self._following(unseen, tracked), self._failed),
+            _Stage("follow", captured, self._following(unseen), self._failed),
             _Stage("detect", unseen, self._detecting(), self._failed),
-            _Stage("show", tracked, self._showing(), self._failed),
+            _Stage("show", self._follower, self._showing(), self._failed),
         ]
 
     def start(self) -> None:
@@ -186,12 +179,12 @@ class Session:
         later = [i for i in present if self._person is None or i > self._person]
         self._person = later[0] if later and len(present) > 1 else None
 
-    def _following(self, unseen: Slot[Captured], out: Slot[_Tracked]) -> Callable[[Captured], None]:
+    def _following(self, unseen: Slot[Captured]) -> Callable[[Captured], None]:
         def follow(frame: Captured) -> None:
             if self._asked(1):
                 self._follower.reset()
             unseen.put(frame)
-            out.put(_Tracked(frame, self._follower.follow(frame), self._detect_s))
+            self._follower.put(frame)
 
         return follow
 
@@ -208,28 +201,29 @@ class Session:
             expected = self._follower.expected(previous, seen, frame.index)
             previous = self._detector.detect(frame.image, expected, count)
             seen, count = frame.index, count + 1
-            self._follower.found(seen, self._identities.update(previous, frame.time_s, expected))
+            people = self._identities.update(previous, frame.time_s, expected)
             self._detect_s = time.perf_counter() - began
+            self._follower.found(seen, people)
 
         return detect
 
-    def _showing(self) -> Callable[[_Tracked], None]:
+    def _showing(self) -> Callable[[tuple[Captured, list[Person2D]]], None]:
         """Lift and display, one after the other: both are many small steps in Python, of which one runs at a time."""
         display = self._displaying()
 
-        def show(tracked: _Tracked) -> None:
+        def show(tracked: tuple[Captured, list[Person2D]]) -> None:
+            frame, people = tracked
             if self._asked(2):
                 self._lifter.reset()
-            present = tuple(person.track_id for person in tracked.people if person.track_id is not None)
+            present = tuple(person.track_id for person in people if person.track_id is not None)
             self._present = present
-            chosen = [person for person in tracked.people if self._person in (None, person.track_id)]
+            chosen = [person for person in people if self._person in (None, person.track_id)]
             if not chosen and present:
                 # The one who was chosen has gone.
-                self._person, chosen = None, tracked.people
+                self._person, chosen = None, people
             began = time.perf_counter()
-            poses = self._lifter.lift(chosen, tracked.frame.time_s, self._camera)
-            seconds = time.perf_counter() - began
-            display(_Lifted(tracked.frame, poses, present, tracked.detect_s, seconds))
+            poses = self._lifter.lift(chosen, frame.time_s, self._camera)
+            display(_Lifted(frame, poses, present, self._detect_s, time.perf_counter() - began))
 
         return show
 
@@ -320,11 +314,19 @@ class Session:
             self.written += recorder.finish()
 
 
+class _Items(Protocol[T_co]):
+    """Where a stage takes its items from: a ``Slot``, or what behaves like one."""
+
+    def take(self) -> T_co | None: ...
+
+    def close(self) -> None: ...
+
+
 class _Stage(Generic[T]):
     """A thread that does one thing with the newest item, again and again."""
 
     def __init__(
-        self, name: str, items: Slot[T], work: Callable[[T], None], on_error: Callable[[BaseException], None]
+        self, name: str, items: _Items[T], work: Callable[[T], None], on_error: Callable[[BaseException], None]
     ) -> None:
         self._items, self._work, self._on_error = items, work, on_error
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)

@@ -70,8 +70,8 @@ class Meter:
         with self._lock:
             self._trim(now)
             recent = np.array(self._recent).reshape(-1, 4)
-            # What is on its way is not lost: two stages hold at most one frame each.
-            dropped = max(0, self.captured - self.displayed - 2)
+            # What is on its way is not lost: some frames wait for the detector, one is worked on.
+            dropped = max(0, self.captured - self.displayed - 4)
         if not len(recent):
             return Reading(0.0, None, None, None, dropped)
         length = max(now - recent[0, 0], 1e-3) if len(recent) > 1 else _WINDOW_S

@@ -41,7 +41,8 @@ class PoseDetector(Protocol):
 
         Args:
             image_rgb: ``[H, W, 3]`` uint8, the upright frame.
-            previous: people of the preceding frame, empty at the start or after a cut.
+            previous: people of the preceding frame, or where they should be in this one; empty at the start or after a
+                cut.
             frame_index: index of the decoded frame; a detector may look for newcomers only in some frames, and which
                 ones may depend on nothing but this index and ``previous``.
         Raises:

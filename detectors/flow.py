@@ -63,8 +63,8 @@ def carried(
     Args:
         people: in the frame ``before``.
         before, now: the two frames.
-        drift_px: ``[J, 2]`` for each person: where a keypoint goes that is lost. Without it, it goes with the rest of
-            the person. In any case it is trusted less.
+        drift_px: ``[J, 2]`` for each person: where a keypoint goes that is lost. Without it, or where it is NaN, it
+            goes with the rest of the person. In any case it is trusted less.
     """
     if not people:
         return []
@@ -136,7 +136,8 @@ def _moved(
 ) -> Person2D:
     counts = followed & (person.confidence > 0)
     whole = np.median(shift[counts], axis=0) if counts.any() else np.zeros(2)
-    shift = np.where(followed[:, None], shift, whole if drift is None else drift)
+    instead = whole if drift is None else np.where(np.isfinite(drift), drift, whole)
+    shift = np.where(followed[:, None], shift, instead)
     return replace(
         person,
         keypoints_px=(person.keypoints_px + shift).astype(np.float32),

@@ -13,8 +13,9 @@ __all__ = ["few_rows_product"]
 def few_rows_product(weight: Tensor) -> Callable[[Tensor], Tensor] | None:
     """``h [B, I] -> h @ weight.T [B, O]`` with the weights kept in half precision, sums in single precision.
 
-    The weights of the shipped networks are stored in half precision, so nothing is lost. For six rows this takes half
-    the time of ``torch.nn.functional.linear`` on a CPU without bfloat16; from about 40 rows on it takes longer.
+    The weights of the shipped networks are stored in half precision, so nothing of them is lost; others are rounded.
+    For six rows this takes half the time of ``torch.nn.functional.linear`` on a CPU without bfloat16, from about 40 on
+    it takes longer.
 
     Args:
         weight: ``[O, I]``.
@@ -26,7 +27,7 @@ def few_rows_product(weight: Tensor) -> Callable[[Tensor], Tensor] | None:
     if weight.device.type != "cpu" or weight.dtype is not torch.float32:
         return None
     # FBGEMM alone has it; PyTorch's layer around it is deprecated, the operators are what other packages use, too.
-    if "fbgemm" not in torch.backends.quantized.supported_engines:
+    if torch.backends.quantized.engine not in ("fbgemm", "x86"):
         return None
     packed = torch.ops.quantized.linear_prepack_fp16(weight.contiguous(), None)
 

@@ -142,8 +142,8 @@ class _Past:
 class LiveLifter:
     """Lifts people frame by frame: the learnt start, the prior and the steps of ``Lifter``, without the future.
 
-    The frames of the last moments are optimised together again and again, each from where it was; the newest one begins
-    between the learnt start and the frame before. Bone lengths are those of all frames so far.
+    The last frames are optimised together again and again, each from where it was, and held to those before them; the
+    newest one begins between the learnt start and the frame before. Bone lengths are those of all frames so far.
 
     Args:
         prior: the score network.

@@ -133,18 +133,25 @@ class FoldedStage:
     def __init__(
         self, weight: Tensor, biases: Tensor, norm: nn.GroupNorm, dtype: torch.dtype, *, few_rows: bool = False
     ) -> None:
-        self._weight, self._biases = weight.to(dtype), biases.to(dtype)
-        self._product = few_rows_product(self._weight) if few_rows else None
+        self._biases = biases.to(dtype)
+        self._dense = _dense(weight.to(dtype), few_rows)
         self._scale, self._shift = norm.weight.to(dtype), norm.bias.to(dtype)
 
     def __call__(self, h: Tensor, step: int) -> Tensor:
         """``[B, I]`` -> ``[B, O]``."""
-        bias = self._biases[step]
-        h = F.linear(h, self._weight, bias) if self._product is None else self._product(h).add_(bias)
+        h = self._dense(h, self._biases[step])
         # A group norm over single vectors is a layer norm of each group, which processors do a fifth faster.
         groups = h.unflatten(1, (GROUPS, -1))
         h = F.layer_norm(groups, groups.shape[2:]).flatten(1)
         return F.silu(torch.addcmul(self._shift, h, self._scale), inplace=True)
+
+
+def _dense(weight: Tensor, few_rows: bool) -> Callable[[Tensor, Tensor], Tensor]:
+    """A dense layer as a function of its input and its bias."""
+    product = few_rows_product(weight) if few_rows else None
+    if product is None:
+        return lambda h, bias: F.linear(h, weight, bias)
+    return lambda h, bias: product(h).add_(bias)
 
 
 class FoldedScoreNetwork:

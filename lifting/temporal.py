@@ -33,10 +33,10 @@ class TimeKernel:
         """Filter an array ``[B, ...]``."""
         # One neighbour at a time: all of them at once are gigabytes for an hour of video.
         flat = rows.reshape(len(rows), math.prod(rows.shape[1:]))
-        total = np.zeros(flat.shape)
+        total = np.zeros((len(self.index), flat.shape[1]))
         for index, weight in zip(self.index.T, self.weight.T, strict=True):
             total += weight[:, None] * flat[index]
-        return total.reshape(rows.shape)
+        return total.reshape(-1, *rows.shape[1:])
 
     def of(self, rows: NDArray[np.int64]) -> TimeKernel:
         """The same filter for some rows, by their numbers; it is still fed with all."""

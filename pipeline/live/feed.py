@@ -24,7 +24,7 @@ class Picture:
         number: from 0, without gaps.
         image: ``[H, W, 3]`` uint8 RGB.
         captured_s: ``time.perf_counter`` when the camera gave the frame.
-        lift_s, detect_s: time that lifting and detection took.
+        lift_s, detect_s: time that lifting took, and detection the last time.
     """
 
     number: int

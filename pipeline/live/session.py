@@ -1,4 +1,4 @@
-"""A live session: capture, detect, follow, lift and display at the same time, each on a thread of its own."""
+"""A live session: capture, detect, and lift and display at the same time, each on a thread of its own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from detectors.people import Person2D
 from lifting.camera import Camera
 from lifting.live import LiveLifter, LivePose
 from pipeline.live.feed import Feed, Picture
-from pipeline.live.follow import Follower
+from pipeline.live.follow import Followed, Follower
 from pipeline.live.identity import Identities
 from pipeline.live.recorder import Moment, Recorder
 from pipeline.live.slot import Closed, Slot
@@ -51,9 +51,9 @@ class _Lifted:
 class Session:
     """Runs until somebody or something ends it.
 
-    Between the stages there is room for the newest item only: who is behind misses frames, and the picture is never
-    older than one frame of each stage. The detector, the slowest of them, stands beside the others: if it takes too
-    long, what it saw is carried along to newer frames (``pipeline.live.follow``), so that it delays no picture.
+    Between the stages there is room for the newest item only: who is behind misses frames, and latency cannot build up.
+    The detector, the slowest of them, stands beside the others: if it takes too long, what it saw is carried along to
+    newer frames (``pipeline.live.follow``), so that it delays no picture.
 
     Args:
         source: where frames come from.
@@ -99,7 +99,6 @@ class Session:
         self._identities = Identities()
         self._detect_s = 0.0
         self._composer = LiveComposer((source.video.width, source.video.height), camera)
-        self._resets = [threading.Event() for _ in range(4)]
         captured: Slot[Captured] = Slot()
         unseen: Slot[Captured] = Slot()
         self._follower = Follower()
@@ -146,8 +145,7 @@ class Session:
             self._toggle_recording()
         elif name == "space":
             self._person = None
-            for event in self._resets:
-                event.set()
+            self._follower.reset()
         elif name == "p":
             self._switch_person()
 
@@ -181,40 +179,42 @@ class Session:
 
     def _following(self, unseen: Slot[Captured]) -> Callable[[Captured], None]:
         def follow(frame: Captured) -> None:
-            if self._asked(1):
-                self._follower.reset()
-            unseen.put(frame)
             self._follower.put(frame)
+            unseen.put(frame)
 
         return follow
 
     def _detecting(self) -> Callable[[Captured], None]:
         previous: list[Person2D] = []
-        count = seen = 0
+        count = seen = resets = 0
 
         def detect(frame: Captured) -> None:
-            nonlocal previous, count, seen
-            if self._asked(0):
-                previous = []
-                self._identities.reset()
+            nonlocal previous, count, seen, resets
             began = time.perf_counter()
-            expected = self._follower.expected(previous, seen, frame.index)
+            expected, now = self._follower.begun(frame, previous, seen)
+            if now != resets:
+                resets, expected = now, []
+                self._identities.reset()
             previous = self._detector.detect(frame.image, expected, count)
             seen, count = frame.index, count + 1
             people = self._identities.update(previous, frame.time_s, expected)
             self._detect_s = time.perf_counter() - began
-            self._follower.found(seen, people)
+            self._follower.found(people, resets)
 
         return detect
 
-    def _showing(self) -> Callable[[tuple[Captured, list[Person2D]]], None]:
+    def _showing(self) -> Callable[[Followed], None]:
         """Lift and display, one after the other: both are many small steps in Python, of which one runs at a time."""
         display = self._displaying()
+        resets = 0
 
-        def show(tracked: tuple[Captured, list[Person2D]]) -> None:
-            frame, people = tracked
-            if self._asked(2):
+        def show(followed: Followed) -> None:
+            nonlocal resets
+            frame, people = followed.frame, followed.people
+            if followed.resets != resets:
+                resets = followed.resets
                 self._lifter.reset()
+                self._composer.reset()
             present = tuple(person.track_id for person in people if person.track_id is not None)
             self._present = present
             chosen = [person for person in people if self._person in (None, person.track_id)]
@@ -232,8 +232,6 @@ class Session:
 
         def display(lifted: _Lifted) -> None:
             nonlocal number
-            if self._asked(3):
-                self._composer.reset()
             frame = lifted.frame
             with self._recording_lock:
                 recorder = self._recorder
@@ -253,14 +251,6 @@ class Session:
                 self.meter.display(frame.captured_s, lifted.lift_s, lifted.detect_s)
 
         return display
-
-    def _asked(self, stage: int) -> bool:
-        """Whether a reset was asked for since this stage last looked."""
-        event = self._resets[stage]
-        if not event.is_set():
-            return False
-        event.clear()
-        return True
 
     def _notes(self, lifted: _Lifted) -> Sequence[Note]:
         reading = self.meter.reading()

@@ -21,7 +21,8 @@ class Reading:
     Attributes:
         fps: frames displayed per second.
         latency_ms: median from capture to display.
-        lift_ms, detect_ms: median of a frame.
+        lift_ms: median of a frame.
+        detect_ms: median, over the frames displayed, of what the detector took last; 0 before it saw anything.
         dropped: captured frames that were never displayed, since the beginning.
     """
 

@@ -85,3 +85,22 @@ def test_projection_and_reprojection_error() -> None:
 def test_projection_of_points_behind_the_camera_stays_finite() -> None:
     behind = torch.tensor([[1.0, 1.0, -2.0], [1.0, 1.0, 0.0]])
     assert project_to_plane(behind).flatten().tolist() == pytest.approx([100.0] * 4)
+
+
+@pytest.mark.parametrize("shapes", [((1, 7), (5, 1)), ((3, 5), (5,)), ((), (5, 1))])
+def test_translations_of_many_poses_and_many_people_at_once(shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
+    generator = torch.Generator().manual_seed(2)
+    x = 0.4 * torch.randn((*shapes[0], 17, 3), generator=generator, dtype=torch.float64)
+    rays = torch.cat([torch.rand(*shapes[1], 17, 2, generator=generator), torch.ones(*shapes[1], 17, 1)], -1).double()
+    weight = torch.rand(*shapes[1], 17, generator=generator, dtype=torch.float64)
+    shape = torch.broadcast_shapes(*shapes)
+    one_by_one = [
+        solve_translation(*case)
+        for case in zip(
+            x.expand(*shape, 17, 3).reshape(-1, 17, 3),
+            rays.expand(*shape, 17, 3).reshape(-1, 17, 3),
+            weight.expand(*shape, 17).reshape(-1, 17),
+            strict=True,
+        )
+    ]
+    assert torch.allclose(solve_translation(x, rays, weight), torch.stack(one_by_one).view(*shape, 3), atol=1e-9)

@@ -16,6 +16,7 @@ from lifting.body import bone_lengths, stature
 from lifting.camera import Camera
 from lifting.live import LiveLifter, LivePose, LiveSettings
 from lifting.metrics import pa_mpjpe
+from lifting.oil import optimise
 from lifting.prior import Prior, StartingPoses
 
 FPS = 30
@@ -148,3 +149,24 @@ def test_what_cannot_be_lifted_is_said(prior: Prior, starts: StartingPoses, lift
         lifter.lift([person(keypoints[0], None)], 0.0, camera)
     with pytest.raises(ValueError, match="learnt start"):
         LiveLifter(prior, replace(starts, network=None), torch.device("cpu"))
+
+
+def test_only_the_last_frames_move(prior: Prior, starts: StartingPoses, clip, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    """Three of each person, whoever came when; those before them still count."""
+    keypoints, _, camera = clip
+    optimised: list[int] = []
+
+    def counting(network: object, schedule: object, x: torch.Tensor, *rest: object, **more: object) -> object:
+        optimised.append(len(x))
+        return optimise(network, schedule, x, *rest, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("lifting.live.optimise", counting)
+    lifter = LiveLifter(prior, starts, torch.device("cpu"), LiveSettings(rows=7, moving=3))
+    for n in range(8):
+        people = [person(keypoints[n])] + ([person(keypoints[n + 9], 2)] if n >= 6 else [])
+        lifter.lift(people, n / FPS, camera)
+    assert optimised == [1, 2, 3, 3, 3, 3, 3 + 1, 3 + 2]
+    short = LiveLifter(prior, starts, torch.device("cpu"), LiveSettings(rows=3, moving=3))
+    held = LiveLifter(prior, starts, torch.device("cpu"), LiveSettings(rows=7, moving=3))
+    few, many = (lifted(lifter, keypoints[:12], camera)[-1].raw_joints_m for lifter in (short, held))
+    assert 1e-4 < np.abs(few - many).max() < 0.1

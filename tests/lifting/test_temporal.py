@@ -166,3 +166,12 @@ def test_a_neighbour_is_as_sure_as_the_less_sure_of_both_sides() -> None:
     assert torch.allclose(found[0, 0, 0], torch.tensor([0.5, 1.0, 1.0]))
     assert confidence[0, :, 0].tolist() == pytest.approx([0.2, 0.2])
     assert confidence[1, :, 0].tolist() == [0.0, 0.0]
+
+
+def test_some_rows_of_a_kernel() -> None:
+    kernel = time_kernel(np.arange(9) / 30, np.array([0] * 5 + [1] * 4), 0.05)
+    rows = np.random.default_rng(0).normal(size=(9, 17, 3))
+    chosen = np.array([3, 4, 8])
+    assert np.allclose(kernel.of(chosen)(rows), kernel(rows)[chosen], atol=1e-12)
+    some = kernel.of(chosen).on(torch.device("cpu"))(torch.from_numpy(rows).float())
+    assert np.allclose(some.numpy(), kernel(rows)[chosen], atol=1e-5)

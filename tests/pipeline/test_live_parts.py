@@ -125,22 +125,27 @@ class TestFollower:
         return replace(somebody(200 + 3 * index), track_id=1)
 
     def newest(self, follower: Follower, index: int) -> list[Person2D]:
-        frame, people = follower.take()
-        assert frame.index == index
-        return people
+        followed = follower.take()
+        assert followed.frame.index == index
+        return followed.people
+
+    def sees(self, follower: Follower, index: int, people: list[Person2D], age_s: float = 1.0) -> None:
+        """The detector looks at a frame that was put, and is ready."""
+        _, resets = follower.begun(self.frame(index, age_s), [], -1)
+        follower.found(people, resets)
 
     def test_what_was_seen_late_is_carried_to_newer_frames(self) -> None:
         follower = Follower()
         for index in range(6):
             follower.put(self.frame(index))
         assert self.newest(follower, 5) == []
-        follower.found(2, [self.person(2)])
+        self.sees(follower, 2, [self.person(2)])
         for index in (6, 7, 9):
             follower.put(self.frame(index))
             (found,) = self.newest(follower, index)
             assert np.abs(found.keypoints_px - self.person(index).keypoints_px).max() < 0.5
             assert found.track_id == 1
-        follower.found(9, [])
+        self.sees(follower, 9, [])
         follower.put(self.frame(10))
         assert self.newest(follower, 10) == []
 
@@ -148,9 +153,9 @@ class TestFollower:
         follower = Follower()
         for index in range(4):
             follower.put(self.frame(index))
-        follower.found(0, [self.person(30)])
+        self.sees(follower, 0, [self.person(30)])
         self.newest(follower, 3)
-        follower.found(3, [self.person(3)])
+        self.sees(follower, 3, [self.person(3)])
         follower.put(self.frame(4))
         (found,) = self.newest(follower, 4)
         assert np.abs(found.keypoints_px - self.person(4).keypoints_px).max() < 0.5
@@ -159,7 +164,7 @@ class TestFollower:
         follower = Follower()
         for index in range(2):
             follower.put(self.frame(index, age_s=-60.0))
-        threading.Timer(0.1, follower.found, [1, [self.person(1)]]).start()
+        threading.Timer(0.1, self.sees, [follower, 1, [self.person(1)]]).start()
         # As the detector saw it, and the frame before it is not shown any more.
         (found,) = self.newest(follower, 1)
         assert np.array_equal(found.keypoints_px, self.person(1).keypoints_px)
@@ -169,35 +174,73 @@ class TestFollower:
         assert 0.03 < time.perf_counter() - began < 10
         assert np.abs(found.keypoints_px - self.person(3).keypoints_px).max() < 0.5
 
+    @pytest.mark.parametrize(
+        ("delay_s", "interval_s", "waits"),
+        [(0.02, 1 / 30, 0.06), (0.08, 1 / 30, 0.092), (0.12, 1 / 30, 0.06), (0.15, 0.2, 0.1725), (0.5, 0.2, 0.06)],
+    )
+    def test_how_long_depends_on_detector_and_camera(self, delay_s: float, interval_s: float, waits: float) -> None:
+        follower = Follower()
+        for index in range(6):
+            follower.put(self.frame(index, age_s=9.0 - index * interval_s))
+            self.sees(follower, index, [], age_s=delay_s)
+        self.newest(follower, 5)
+        began = time.perf_counter()
+        follower.put(self.frame(6, age_s=0.0))
+        self.newest(follower, 6)
+        assert waits - 0.005 <= time.perf_counter() - began < waits + 0.08
+
     def test_where_somebody_is_to_be_expected(self) -> None:
         follower = Follower()
         for index in range(6):
             follower.put(self.frame(index))
-        (there,) = follower.expected([self.person(1)], 1, 5)
+        (there,), _ = follower.begun(self.frame(5), [self.person(1)], 1)
         assert np.abs(there.keypoints_px - self.person(5).keypoints_px).max() < 0.5
         assert np.array_equal(there.confidence, self.person(1).confidence)
         # a frame that is no longer remembered
-        (there,) = follower.expected([self.person(1)], -9, 5)
+        (there,), _ = follower.begun(self.frame(5), [self.person(1)], -9)
         assert np.array_equal(there.keypoints_px, self.person(1).keypoints_px)
+
+    def test_the_frame_under_the_detector_is_remembered_however_long_it_takes(self) -> None:
+        follower = Follower()
+        follower.put(self.frame(0))
+        _, resets = follower.begun(self.frame(0), [], -1)
+        later = self.frame(3).image
+        for index in range(1, 60):
+            follower.put(self.frame(index, image=later))
+        follower.found([self.person(0)], resets)
+        # From frame 0 straight to the oldest one of the last second.
+        (found,) = self.newest(follower, 59)
+        assert np.abs(found.keypoints_px - self.person(3).keypoints_px).max() < 0.5
+        assert len(follower._greys) <= 34
 
     def test_lost_keypoints_go_on_as_the_detector_saw_them_go(self) -> None:
         follower = Follower()
         blank = picture(90, (640, 480))
-        for index in range(8):
+        for index in (0, 2, 4, 6, 8, 10):
             follower.put(self.frame(index, image=blank))
-        for seen in (0, 4):
-            follower.found(seen, [self.person(seen)])
-        (found,) = self.newest(follower, 7)
-        # 3 px a frame from sight to sight, and three frames since, each a fifth slower
-        assert np.allclose(found.keypoints_px - self.person(4).keypoints_px, [3 * 0.8 * 3, 0], atol=1e-3)
+        guessed = self.person(0).confidence.copy()
+        guessed[3] = 0.1
+        self.sees(follower, 0, [replace(self.person(0), confidence=guessed)])
+        self.sees(follower, 4, [self.person(4)])
+        (found,) = self.newest(follower, 10)
+        # 3 px a frame from sight to sight, and six frames since, each a fifth slower
+        moved = found.keypoints_px - self.person(4).keypoints_px
+        assert np.allclose(np.delete(moved, 3, axis=0), [3 * 0.8 * 6, 0], atol=1e-3)
+        assert np.array_equal(moved[3], [0, 0])
         assert found.confidence.max() < 0.1
 
     def test_reset_and_end(self) -> None:
         follower = Follower()
         follower.put(self.frame(0))
-        follower.found(0, [self.person(0)])
+        _, resets = follower.begun(self.frame(0), [], -1)
         follower.reset()
-        assert self.newest(follower, 0) == []
+        # The detector was looking when everybody was to be forgotten.
+        follower.found([self.person(0)], resets)
+        followed = follower.take()
+        assert followed.people == [] and followed.resets == resets + 1
+        follower.put(self.frame(1))
+        self.sees(follower, 1, [self.person(1)])
+        assert len(self.newest(follower, 1)) == 1
         threading.Timer(0.05, follower.close).start()
         with pytest.raises(Closed):
             follower.take()

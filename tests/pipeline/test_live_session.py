@@ -14,9 +14,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -32,7 +34,7 @@ from pipeline.live.session import Session
 from pipeline.live.source import SourceLost
 from pipeline.live.stats import Meter
 from pipeline.results import load_result
-from pipeline.video import read_frames
+from pipeline.video import VideoInfo, read_frames
 from tests.pipeline.test_live_parts import Camera10, pose, somebody
 
 
@@ -127,6 +129,16 @@ class TestSession:
         assert lifter.lifted[-1] == [1, 2]
         assert np.median([latency for _, latency, _, _ in session.meter.all]) < 0.25
 
+    def test_people_are_where_they_are_in_the_frame_shown(self) -> None:
+        shown = Comparing()
+        session = Session(Passing(), SlowReader(), shown, self.camera, Meter(), feed=Feed())  # type: ignore[arg-type]
+        session._composer = shown  # type: ignore[assignment]
+        session.start()
+        until(lambda: len(shown.errors_px) > 25)
+        session.close()
+        # The detector sees every ninth frame, and tells when it has moved by 18 px.
+        assert np.median(shown.errors_px) < 1
+
     def test_keys(self) -> None:
         lifter = PretendLifter()
         session = self.session(Steady(), lifter=lifter)
@@ -181,6 +193,53 @@ class TestSession:
         until(lambda: session.end)
         session.close()
         assert session.end is not None and str(session.end.error) == "a defect"
+
+
+class Passing(Camera10):
+    """A textured picture that moves by 2 px a frame to the right, 30 frames a second; its corner tells the number."""
+
+    video = VideoInfo(Path("test"), 640, 240, 30.0, None, None, 0, False, "", None, 1.0, False, False)
+
+    def frames(self) -> Iterator[NDArray[np.uint8]]:
+        small = np.random.default_rng(0).integers(0, 255, (30, 144, 3)).astype(np.uint8)
+        wide = np.asarray(cv2.resize(small, (1152, 240)), np.uint8)
+        for number in range(256):
+            if self.closed.wait(1 / 30):
+                return
+            image = np.ascontiguousarray(wide[:, 512 - 2 * number : 1152 - 2 * number])
+            image[0, 0] = number
+            yield image
+
+
+def passing(image: NDArray[np.uint8]) -> Person2D:
+    """Somebody who goes with the picture of ``Passing``."""
+    return somebody(60.0 + 2 * int(image[0, 0, 0]), 120.0)
+
+
+class SlowReader(SlowDetector):
+    """Tells late who is in the picture."""
+
+    def __init__(self) -> None:
+        super().__init__(0.3)
+
+    def detect(self, image_rgb: Any, previous: Sequence[Person2D] = (), frame_index: int = 0) -> list[Person2D]:
+        time.sleep(self.seconds)
+        return [passing(image_rgb)]
+
+
+class Comparing(PretendLifter):
+    """Compares where people are shown with where they are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.errors_px: list[float] = []
+
+    def lift(self, people: Sequence[Person2D], time_s: float, camera: Camera) -> Any:
+        return [replace(pose(person.track_id or 0), keypoints_px=person.keypoints_px) for person in people]
+
+    def compose(self, image: Any, poses: Sequence[Any], time_s: float, notes: Any, *, mirrored: bool) -> Any:
+        self.errors_px += [float(np.abs(p.keypoints_px - passing(image).keypoints_px).max()) for p in poses]
+        return image
 
 
 class SlowlyUnplugged(Camera10):

@@ -33,6 +33,7 @@ class Pacing:
         batch: poses per step.
         learning_rate, weight_decay: of AdamW; the rate warms up and falls as a cosine.
         warm_up: steps of the linear warm-up.
+        last_rate: share of the rate that is left at the end; 1 keeps it constant after the warm-up.
         ema: decay of the averaged weights.
         clip: bound on the norm of the gradient.
         start: SHA-256 of the file whose weights the run started from; empty for random ones.
@@ -44,6 +45,7 @@ class Pacing:
     learning_rate: float = 1e-3
     weight_decay: float = 0.01
     warm_up: int = 500
+    last_rate: float = 0.01
     ema: float = 0.999
     clip: float = 1.0
     start: str = ""
@@ -52,6 +54,8 @@ class Pacing:
     def __post_init__(self) -> None:
         if self.steps < 1:
             raise ValueError(f"a training needs at least 1 step, not {self.steps}")
+        if not 0 <= self.last_rate <= 1:
+            raise ValueError(f"last_rate is a share from 0 to 1, not {self.last_rate:g}")
 
     @property
     def together(self) -> int:
@@ -172,11 +176,11 @@ def fit(
 
 
 def rate(step: int, settings: Pacing) -> float:
-    """Share of the learning rate at a step: linear warm-up, then a cosine to 1 % of it."""
+    """Share of the learning rate at a step: linear warm-up, then a cosine to ``last_rate``."""
     if step < settings.warm_up:
         return (step + 1) / settings.warm_up
     progress = (step - settings.warm_up) / max(1, settings.steps - settings.warm_up)
-    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+    return settings.last_rate + (1 - settings.last_rate) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
 
 
 def describe(settings: Pacing, poses: int, step: int, data: DataRecord | None = None) -> dict[str, Any]:

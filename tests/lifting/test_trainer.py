@@ -118,6 +118,10 @@ def test_rate_warms_up_and_falls_as_a_cosine() -> None:
     assert rate(350, settings) == pytest.approx(0.01 + 0.99 * (1 + np.sqrt(0.5)) / 2)
     assert rate(600, settings) == pytest.approx(0.505)
     assert rate(1100, settings) == rate(2000, settings) == pytest.approx(0.01)
+    constant = replace(settings, last_rate=1.0)
+    assert [rate(step, constant) for step in (49, 100, 600, 1100)] == [0.5, 1.0, 1.0, 1.0]
+    with pytest.raises(ValueError, match="last_rate"):
+        replace(settings, last_rate=1.5)
 
 
 def test_training_lowers_the_loss(motion: NDArray[np.float64]) -> None:

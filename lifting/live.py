@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -17,12 +16,12 @@ from detectors.h36m import to_h36m17
 from detectors.people import Person2D, PersonTrack2D
 from lifting.body import bone_lengths, stature
 from lifting.body_filter import BodyFilter
-from lifting.bones import BoneKeeper
 from lifting.camera import Camera
 from lifting.device import matmul_dtype
 from lifting.evidence import Evidence
 from lifting.geometry import solve_translation
 from lifting.jitter import Jitter
+from lifting.live_past import BODY_FRAMES, KnownBones, Past, Row, Window, later_rows, newest_rows, shift, together
 from lifting.network import ScoreNetwork
 from lifting.oil import optimise
 from lifting.prior import Prior, StartingPoses
@@ -33,10 +32,6 @@ from lifting.temporal import neighbour_rows, time_kernel
 from lifting.uncertainty import joint_sigma
 
 __all__ = ["LiveLifter", "LivePose", "LiveSettings"]
-
-#: The body is known after about this many frames; it goes on being learnt as if these were all, so that a wrong
-#: beginning is forgotten.
-_BODY_FRAMES = 300
 
 
 @dataclass(frozen=True)
@@ -112,33 +107,6 @@ class LivePose:
     restarted: bool
 
 
-@dataclass
-class _Row:
-    """A frame of a person: what was seen, and what was made of it ``[17, 3]`` (None if nothing yet)."""
-
-    time_s: float
-    rays: NDArray[np.float64]
-    confidence: NDArray[np.float64]
-    x: Tensor | None = None
-
-
-@dataclass
-class _Past:
-    """What is remembered of a person."""
-
-    rows: list[_Row] = field(default_factory=list)
-    lengths: Tensor | None = None
-    frames: int = 0
-    filter: BodyFilter | None = None
-    jitter: Jitter = field(default_factory=Jitter)
-
-    def restart(self) -> None:
-        """Poses of the past no longer count; what was seen, and the body, do."""
-        for row in self.rows:
-            row.x = None
-        self.filter = None
-
-
 class LiveLifter:
     """Lifts people frame by frame: the learnt start, the prior and the steps of ``Lifter``, without the future.
 
@@ -173,7 +141,7 @@ class LiveLifter:
         self._mean_bones = torch.from_numpy(starts.bone_lengths_m).to(device, torch.float32)
         self._size_m = starts.size_m
         self._starts = starts
-        self._past: dict[int, _Past] = {}
+        self._past: dict[int, Past] = {}
 
     def describe(self) -> dict[str, Any]:
         """Every setting that took effect, as JSON values, for the provenance of a recording."""
@@ -210,10 +178,10 @@ class LiveLifter:
             return []
         pasts = []
         for person, keypoints, confidence in seen:
-            past = self._past.setdefault(_identity(person), _Past())
+            past = self._past.setdefault(_identity(person), Past())
             # A joint without evidence is never looked at, but NaN times 0 would be NaN.
             rays = np.where(confidence[:, None] > 0, camera.rays(keypoints), [0.0, 0.0, 1.0])
-            self._remember(past, _Row(time_s, rays, confidence))
+            self._remember(past, Row(time_s, rays, confidence))
             pasts.append(past)
         begin, doubt = self._begin(pasts)
         found = self._optimise(pasts, begin)
@@ -232,21 +200,21 @@ class LiveLifter:
             if time_s - then > self.settings.forget_s:
                 del self._past[identity]
 
-    def _remember(self, past: _Past, row: _Row) -> None:
+    def _remember(self, past: Past, row: Row) -> None:
         settings = self.settings
-        if past.rows and _shift(past.rows[-1], row) > settings.jumped:
+        if past.rows and shift(past.rows[-1], row) > settings.jumped:
             past.restart()
             past.rows.clear()
             past.jitter = Jitter()
         past.rows.append(row)
         past.rows = [old for old in past.rows if old.time_s >= row.time_s - settings.memory_s]
 
-    def _begin(self, pasts: Sequence[_Past]) -> tuple[list[Tensor], NDArray[np.float64]]:
+    def _begin(self, pasts: Sequence[Past]) -> tuple[list[Tensor], NDArray[np.float64]]:
         """Where the newest frame of everybody begins, ``[17, 3]`` each, and the error expected of the learnt start."""
-        rows, group = _together([past.rows for past in pasts])
+        rows, group = together([past.rows for past in pasts])
         evidence = self._evidence(rows, group)
         times = np.array([row.time_s for row in rows])
-        newest = _newest(group)
+        newest = newest_rows(group)
         around = neighbour_rows(times, group, OFFSETS_S, self.device)
         rays_then, confidence_then = around(evidence.rays, evidence.confidence)
         starts = learnt_start(self._start_network, rays_then[newest], confidence_then[newest], 1)
@@ -262,14 +230,14 @@ class LiveLifter:
             begin.append(guess if before is None else guess + self.settings.warm * (before - guess))
         return begin, starts.sigma_m.cpu().numpy().astype(np.float64)
 
-    def _optimise(self, pasts: Sequence[_Past], begin: Sequence[Tensor]) -> list[NDArray[np.float64]]:
+    def _optimise(self, pasts: Sequence[Past], begin: Sequence[Tensor]) -> list[NDArray[np.float64]]:
         """Absolute joints ``[17, 3]`` of the newest frames, metres, of the size of a body."""
         settings = self.settings
         for past, x in zip(pasts, begin, strict=True):
             past.rows[-1].x = x
         windows = [[row for row in past.rows[-settings.rows :] if row.x is not None] for past in pasts]
-        rows, group = _together(windows)
-        newest, moving = _newest(group), np.flatnonzero(_later(group) < settings.moving)
+        rows, group = together(windows)
+        newest, moving = newest_rows(group), np.flatnonzero(later_rows(group) < settings.moving)
         evidence = self._evidence(rows, group)
         rays, trusted = evidence.rays[moving], evidence.confidence.clone()
         trusted[newest] *= settings.trust
@@ -277,8 +245,8 @@ class LiveLifter:
         if settings.couple_s > 0 and len(rows) > len(pasts):
             times = np.array([row.time_s for row in rows])
             kernel = time_kernel(times, group, settings.couple_s, degree=1).of(moving).on(self.device)
-        keeper = _KnownBones(self._mean_bones, evidence, pasts)
-        window = _Window(
+        keeper = KnownBones(self._mean_bones, evidence, pasts)
+        window = Window(
             torch.stack([row.x for row in rows if row.x is not None]),
             torch.from_numpy(moving).to(self.device),
             kernel,
@@ -291,12 +259,12 @@ class LiveLifter:
             self._network, self._schedule, x, T, rays, trusted[moving], couple=window, dtype=self._dtype
         )  # fmt: skip
         lengths = keeper.lengths(window.x)[newest]
-        shown = keeper.held(window.x[newest] + T[_newest(group[moving])][:, None], lengths)
+        shown = keeper.held(window.x[newest] + T[newest_rows(group[moving])][:, None], lengths)
         X = shown.cpu().numpy().astype(np.float64)
         for row, settled in zip(rows, window.x, strict=True):
             row.x = settled
         for past, length in zip(pasts, lengths, strict=True):
-            past.frames = min(past.frames + 1, _BODY_FRAMES)
+            past.frames = min(past.frames + 1, BODY_FRAMES)
             known = length if past.lengths is None else past.lengths
             past.lengths = known + (length - known) / past.frames
         return [self._sized(joints) for joints in X]
@@ -313,7 +281,7 @@ class LiveLifter:
         person: Person2D,
         keypoints: NDArray[np.float64],
         confidence: NDArray[np.float64],
-        past: _Past,
+        past: Past,
         raw: NDArray[np.float64],
         time_s: float,
         doubt: NDArray[np.float64],
@@ -332,14 +300,14 @@ class LiveLifter:
             restarted=restarted,
         )
 
-    def _smoothed(self, past: _Past, raw: NDArray[np.float64], time_s: float) -> NDArray[np.float64]:
+    def _smoothed(self, past: Past, raw: NDArray[np.float64], time_s: float) -> NDArray[np.float64]:
         settings, row = self.settings, past.rows[-1]
         if past.filter is None:
             past.filter = BodyFilter(settings.calm_hz, settings.quick, settings.noise_m)
         jitter = past.jitter(row.rays[:, :2], row.confidence >= settings.imputed_below, time_s)
         return past.filter(raw, time_s, jitter * float(raw[0, 2]))
 
-    def _evidence(self, rows: Sequence[_Row], group: NDArray[np.int64]) -> Evidence:
+    def _evidence(self, rows: Sequence[Row], group: NDArray[np.int64]) -> Evidence:
         def tensor(values: list[NDArray[np.float64]]) -> Tensor:
             return torch.from_numpy(np.stack(values)).to(self.device, torch.float32)
 
@@ -361,84 +329,6 @@ class _Folded(ScoreNetwork):
     def folded(self, times: Tensor, dtype: torch.dtype, *, few_rows: bool = False) -> Callable[[Tensor, int], Tensor]:
         """See ``ScoreNetwork.folded``; always for the times that it was made for."""
         return self._ready
-
-
-class _KnownBones(BoneKeeper):
-    """Bone lengths of this window and of all frames before it, by their numbers."""
-
-    def __init__(self, mean_m: Tensor, evidence: Evidence, pasts: Sequence[_Past]) -> None:
-        super().__init__(mean_m, evidence.group, evidence.groups, evidence.confidence)
-        present = torch.bincount(evidence.group, minlength=evidence.groups)
-        nothing = torch.zeros_like(mean_m)
-        known = torch.stack([nothing if past.lengths is None else past.lengths for past in pasts])
-        share = torch.tensor([float(past.frames) for past in pasts], device=mean_m.device)
-        share = share / (share + present)
-        self._known, self._share = known[evidence.group], share[evidence.group, None]
-
-    def lengths(self, x: Tensor) -> Tensor:
-        """See ``BoneKeeper.lengths``."""
-        own = super().lengths(x)
-        return own + self._share * (self._known - own)
-
-
-class _Window:
-    """What the moving frames know of all others after each step, and of the body after the last one.
-
-    Args:
-        x: ``[B, 17, 3]`` all frames; the attribute holds them as they are now.
-        moving: ``[M]`` which of them are optimised.
-        kernel: from all frames to the moving ones; None if they know nothing of each other.
-        hold: moves poses towards the bone lengths.
-        steps: number of steps.
-    """
-
-    def __init__(
-        self,
-        x: Tensor,
-        moving: Tensor,
-        kernel: Callable[[Tensor], Tensor] | None,
-        hold: Callable[[Tensor], Tensor],
-        steps: int,
-    ) -> None:
-        self.x = x
-        self._moving, self._kernel, self._hold, self._steps = moving, kernel, hold, steps
-
-    def __call__(self, step: int, x: Tensor) -> Tensor:
-        """The moving frames ``[M, 17, 3]`` to go on with."""
-        self.x[self._moving] = x
-        if self._kernel is not None:
-            self.x[self._moving] = self._kernel(self.x)
-        if step + 1 == self._steps:
-            self.x = self._hold(self.x)
-        return self.x[self._moving]
-
-
-def _together(people: Sequence[Sequence[_Row]]) -> tuple[list[_Row], NDArray[np.int64]]:
-    """The frames of everybody in one list, and whose each of them is."""
-    group = np.repeat(np.arange(len(people)), [len(rows) for rows in people])
-    return [row for rows in people for row in rows], group
-
-
-def _later(group: NDArray[np.int64]) -> NDArray[np.int64]:
-    """How many rows of the same person follow each."""
-    return np.searchsorted(group, group, side="right") - 1 - np.arange(len(group))
-
-
-def _newest(group: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The last row of each person."""
-    return np.flatnonzero(np.append(np.diff(group) != 0, True))
-
-
-def _shift(before: _Row, now: _Row) -> float:
-    """How far a person moved through the picture, in spreads of the keypoints (see ``LiveSettings.jumped``)."""
-    both = np.minimum(before.confidence, now.confidence)
-    if both.sum() <= 0:
-        return math.inf
-    weight = (both / both.sum())[:, None]
-    old, new = before.rays[:, :2], now.rays[:, :2]
-    centre = (weight * old).sum(axis=0)
-    spread = math.sqrt(float((weight * (old - centre) ** 2).sum()))
-    return float(np.linalg.norm((weight * (new - old)).sum(axis=0))) / max(spread, 1e-3)
 
 
 def _identity(person: Person2D) -> int:

@@ -22,9 +22,12 @@ def reprojection_error(points: Tensor, rays: Tensor) -> Tensor:
     return (project_to_plane(points) - rays[..., :2]).norm(dim=-1)
 
 
-def nearest_on_rays(points: Tensor, rays: Tensor) -> Tensor:
-    """Orthogonal projection of points ``[..., 3]`` on their rays through the camera centre (ZeDO, section 3.3)."""
-    return rays * ((points * rays).sum(-1, keepdim=True) / (rays * rays).sum(-1, keepdim=True))
+def nearest_on_rays(points: Tensor, directions: Tensor) -> Tensor:
+    """Orthogonal projection of points ``[..., 3]`` on their rays through the camera centre (ZeDO, section 3.3).
+
+    ``directions`` of the rays have length 1.
+    """
+    return directions * (points * directions).sum(-1, keepdim=True)
 
 
 class TranslationSolver:

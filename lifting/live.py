@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,15 +20,14 @@ from lifting.body_filter import BodyFilter
 from lifting.camera import Camera
 from lifting.device import matmul_dtype
 from lifting.evidence import Evidence
-from lifting.geometry import solve_translation
 from lifting.jitter import Jitter
 from lifting.live_past import BODY_FRAMES, KnownBones, Past, Row, Window, later_rows, newest_rows, shift, together
 from lifting.network import ScoreNetwork
 from lifting.oil import optimise
 from lifting.prior import Prior, StartingPoses
-from lifting.schedule import fast_schedule
+from lifting.schedule import Schedule, fast_schedule
 from lifting.start_network import OFFSETS_S
-from lifting.starts import learnt_start
+from lifting.starts import learnt_poses
 from lifting.temporal import neighbour_rows, time_kernel
 from lifting.uncertainty import joint_sigma
 
@@ -39,7 +39,8 @@ class LiveSettings:
     """Settings of live lifting.
 
     Attributes:
-        steps: optimiser steps per frame.
+        steps, calm_steps: optimiser steps per frame, and in frames in which nothing surprises.
+        calm_m_s: mean speed of the joints from the frame before to the learnt start up to which nothing does, m/s.
         t_high, t_low: first and last diffusion time: low, because the frame before is nearly right.
         relax: over-relaxation of the step to the rays.
         trust: share of that step which the newest frame goes: noise in it is not averaged out by later ones yet.
@@ -58,7 +59,9 @@ class LiveSettings:
         imputed_below, least_joints, person_height_m: see ``lifting.settings.LiftSettings``.
     """
 
-    steps: int = 5
+    steps: int = 7
+    calm_steps: int = 2
+    calm_m_s: float = 1.5
     t_high: float = 0.05
     t_low: float = 0.03
     relax: float = 1.8
@@ -70,7 +73,7 @@ class LiveSettings:
     couple_s: float = 2 / 30
     bones: float = 0.3
     calm_hz: float = 0.6
-    quick: float = 5.3
+    quick: float = 5.1
     noise_m: float = 0.016
     turned_m: float = 0.25
     jumped: float = 1.5
@@ -132,12 +135,14 @@ class LiveLifter:
             raise ValueError("lifting live needs the network for the learnt start; give one with --start-network")
         self.settings = settings or LiveSettings()
         self.device, self._dtype = device, matmul_dtype(device)
-        self._schedule = fast_schedule(
-            self.settings.steps, t_high=self.settings.t_high, t_low=self.settings.t_low, relax=self.settings.relax
-        )
-        network = copy.deepcopy(prior.network).to(device)
-        self._network = _Folded(network, self._schedule.times.to(device, torch.float32), self._dtype)
-        self._start_network = copy.deepcopy(starts.network).to(device).calculating_in(self._dtype)
+        self._schedules = {
+            steps: fast_schedule(
+                steps, t_high=self.settings.t_high, t_low=self.settings.t_low, relax=self.settings.relax, frozen=0.0
+            )
+            for steps in (self.settings.steps, self.settings.calm_steps)
+        }
+        self._networks = _folded(copy.deepcopy(prior.network).to(device), self._schedules, self._dtype)
+        self._start_network = copy.deepcopy(starts.network).to(device).calculating_in(self._dtype, few_rows=True)
         self._mean_bones = torch.from_numpy(starts.bone_lengths_m).to(device, torch.float32)
         self._size_m = starts.size_m
         self._starts = starts
@@ -183,11 +188,17 @@ class LiveLifter:
             rays = np.where(confidence[:, None] > 0, camera.rays(keypoints), [0.0, 0.0, 1.0])
             self._remember(past, Row(time_s, rays, confidence))
             pasts.append(past)
-        begin, doubt = self._begin(pasts)
-        found = self._optimise(pasts, begin)
+        begin, doubt, steps = self._begin(pasts)
+        found: dict[int, NDArray[np.float64]] = {}
+        for count in set(steps):
+            chosen = [i for i, needed in enumerate(steps) if needed == count]
+            of_these = self._optimise([pasts[i] for i in chosen], [begin[i] for i in chosen], count)
+            found.update(zip(chosen, of_these, strict=True))
         return [
             self._pose(person, keypoints, confidence, past, raw, time_s, expected)
-            for (person, keypoints, confidence), past, raw, expected in zip(seen, pasts, found, doubt, strict=True)
+            for (person, keypoints, confidence), past, (_, raw), expected in zip(
+                seen, pasts, sorted(found.items()), doubt, strict=True
+            )
         ]
 
     def _forget(self, time_s: float) -> None:
@@ -209,28 +220,34 @@ class LiveLifter:
         past.rows.append(row)
         past.rows = [old for old in past.rows if old.time_s >= row.time_s - settings.memory_s]
 
-    def _begin(self, pasts: Sequence[Past]) -> tuple[list[Tensor], NDArray[np.float64]]:
-        """Where the newest frame of everybody begins, ``[17, 3]`` each, and the error expected of the learnt start."""
+    def _begin(self, pasts: Sequence[Past]) -> tuple[list[Tensor], NDArray[np.float64], list[int]]:
+        """Where the newest frame of everybody begins, ``[17, 3]`` each, the error expected of the learnt start, and how
+        many steps each needs.
+        """
         rows, group = together([past.rows for past in pasts])
         evidence = self._evidence(rows, group)
         times = np.array([row.time_s for row in rows])
         newest = newest_rows(group)
         around = neighbour_rows(times, group, OFFSETS_S, self.device)
         rays_then, confidence_then = around(evidence.rays, evidence.confidence)
-        starts = learnt_start(self._start_network, rays_then[newest], confidence_then[newest], 1)
-        assert starts.sigma_m is not None
-        begin = []
-        for past, guess in zip(pasts, starts.x[0], strict=True):
+        guesses, sigma_m = learnt_poses(self._start_network, rays_then[newest], confidence_then[newest])
+        begin, steps = [], []
+        for past, guess in zip(pasts, guesses[0], strict=True):
             before = past.rows[-2].x if len(past.rows) > 1 else None
+            calm = False
             if before is not None:
                 before = before - before.mean(dim=0) + guess.mean(dim=0)
-                if float((before - guess).norm(dim=-1).mean()) > self.settings.turned_m:
+                apart = float((before - guess).norm(dim=-1).mean())
+                step_s = past.rows[-1].time_s - past.rows[-2].time_s
+                calm = apart < self.settings.calm_m_s * step_s
+                if apart > self.settings.turned_m:
                     past.restart()
                     before = None
+            steps.append(self.settings.calm_steps if calm else self.settings.steps)
             begin.append(guess if before is None else guess + self.settings.warm * (before - guess))
-        return begin, starts.sigma_m.cpu().numpy().astype(np.float64)
+        return begin, sigma_m.cpu().numpy().astype(np.float64), steps
 
-    def _optimise(self, pasts: Sequence[Past], begin: Sequence[Tensor]) -> list[NDArray[np.float64]]:
+    def _optimise(self, pasts: Sequence[Past], begin: Sequence[Tensor], steps: int) -> list[NDArray[np.float64]]:
         """Absolute joints ``[17, 3]`` of the newest frames, metres, of the size of a body."""
         settings = self.settings
         for past, x in zip(pasts, begin, strict=True):
@@ -247,23 +264,19 @@ class LiveLifter:
             kernel = time_kernel(times, group, settings.couple_s, degree=1).of(moving).on(self.device)
         keeper = KnownBones(self._mean_bones, evidence, pasts)
         window = Window(
-            torch.stack([row.x for row in rows if row.x is not None]),
-            torch.from_numpy(moving).to(self.device),
-            kernel,
-            lambda x: keeper(x, settings.bones),
-            settings.steps,
+            torch.stack([row.x for row in rows if row.x is not None]), torch.from_numpy(moving).to(self.device), kernel
         )
         x = window.x[moving]
-        T = solve_translation(x, rays, evidence.confidence[moving] ** 4)
-        x, T = optimise(
-            self._network, self._schedule, x, T, rays, trusted[moving], couple=window, dtype=self._dtype
+        T = torch.zeros_like(x[:, 0])  # solved in the first step
+        _, T = optimise(
+            self._networks[steps], self._schedules[steps], x, T, rays, trusted[moving], couple=window, dtype=self._dtype
         )  # fmt: skip
-        lengths = keeper.lengths(window.x)[newest]
-        shown = keeper.held(window.x[newest] + T[newest_rows(group[moving])][:, None], lengths)
-        X = shown.cpu().numpy().astype(np.float64)
-        for row, settled in zip(rows, window.x, strict=True):
+        lengths = keeper.lengths(window.x)
+        held = keeper.held(window.x, lengths)
+        X = (held[newest] + T[newest_rows(group[moving])][:, None]).cpu().numpy().astype(np.float64)
+        for row, settled in zip(rows, window.x + settings.bones * (held - window.x), strict=True):
             row.x = settled
-        for past, length in zip(pasts, lengths, strict=True):
+        for past, length in zip(pasts, lengths[newest], strict=True):
             past.frames = min(past.frames + 1, BODY_FRAMES)
             known = length if past.lengths is None else past.lengths
             past.lengths = known + (length - known) / past.frames
@@ -320,15 +333,31 @@ class LiveLifter:
 
 
 class _Folded(ScoreNetwork):
-    """A network that is folded once for its schedule and not anew in every frame, which takes longer than a frame."""
+    """A network that is folded once for its schedules and not anew in every frame, which takes longer than a frame."""
 
-    def __init__(self, network: ScoreNetwork, times: Tensor, dtype: torch.dtype) -> None:
+    def __init__(self, noise: Callable[[Tensor, int], Tensor]) -> None:
         torch.nn.Module.__init__(self)
-        self._ready = network.folded(times, dtype, few_rows=True)
+        self._noise = noise
 
     def folded(self, times: Tensor, dtype: torch.dtype, *, few_rows: bool = False) -> Callable[[Tensor, int], Tensor]:
         """See ``ScoreNetwork.folded``; always for the times that it was made for."""
-        return self._ready
+        return self._noise
+
+
+def _folded(network: ScoreNetwork, schedules: Mapping[int, Schedule], dtype: torch.dtype) -> dict[int, ScoreNetwork]:
+    """The network for each of the schedules, with one copy of the weights."""
+    times = torch.cat([schedule.times for schedule in schedules.values()])
+    noise = network.folded(times.to(network.pre_dense.weight), dtype, few_rows=True)
+    folded: dict[int, ScoreNetwork] = {}
+    first = 0
+    for name, schedule in schedules.items():
+        folded[name] = _Folded(partial(_later, noise, first))
+        first += len(schedule)
+    return folded
+
+
+def _later(noise: Callable[[Tensor, int], Tensor], first: int, x: Tensor, step: int) -> Tensor:
+    return noise(x, first + step)
 
 
 def _identity(person: Person2D) -> int:

@@ -69,35 +69,25 @@ class KnownBones(BoneKeeper):
 
 
 class Window:
-    """What the moving frames know of all others after each step, and of the body after the last one.
+    """What the moving frames know of all others after each step.
 
     Args:
         x: ``[B, 17, 3]`` all frames; the attribute holds them as they are now.
         moving: ``[M]`` which of them are optimised.
         kernel: from all frames to the moving ones; None if they know nothing of each other.
-        hold: moves poses towards the bone lengths.
-        steps: number of steps.
     """
 
-    def __init__(
-        self,
-        x: Tensor,
-        moving: Tensor,
-        kernel: Callable[[Tensor], Tensor] | None,
-        hold: Callable[[Tensor], Tensor],
-        steps: int,
-    ) -> None:
+    def __init__(self, x: Tensor, moving: Tensor, kernel: Callable[[Tensor], Tensor] | None) -> None:
         self.x = x
-        self._moving, self._kernel, self._hold, self._steps = moving, kernel, hold, steps
+        self._moving, self._kernel = moving, kernel
 
     def __call__(self, step: int, x: Tensor) -> Tensor:
         """The moving frames ``[M, 17, 3]`` to go on with."""
         self.x[self._moving] = x
         if self._kernel is not None:
-            self.x[self._moving] = self._kernel(self.x)
-        if step + 1 == self._steps:
-            self.x = self._hold(self.x)
-        return self.x[self._moving]
+            x = self._kernel(self.x)
+            self.x[self._moving] = x
+        return x
 
 
 def together(people: Sequence[Sequence[Row]]) -> tuple[list[Row], NDArray[np.int64]]:
@@ -113,7 +103,7 @@ def later_rows(group: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def newest_rows(group: NDArray[np.int64]) -> NDArray[np.int64]:
     """The last row of each person."""
-    return np.flatnonzero(np.append(np.diff(group) != 0, True))
+    return np.flatnonzero(later_rows(group) == 0)
 
 
 def shift(before: Row, now: Row) -> float:

@@ -134,7 +134,8 @@ class FoldedStage:
         self, weight: Tensor, biases: Tensor, norm: nn.GroupNorm, dtype: torch.dtype, *, few_rows: bool = False
     ) -> None:
         self._biases = biases.to(dtype)
-        self._dense = _dense(weight.to(dtype), few_rows)
+        weight = weight.to(dtype)
+        self._dense = few_rows_product(weight) if few_rows else lambda h, bias: F.linear(h, weight, bias)
         self._scale, self._shift = norm.weight.to(dtype), norm.bias.to(dtype)
 
     def __call__(self, h: Tensor, step: int) -> Tensor:
@@ -144,14 +145,6 @@ class FoldedStage:
         groups = h.unflatten(1, (GROUPS, -1))
         h = F.layer_norm(groups, groups.shape[2:]).flatten(1)
         return F.silu(torch.addcmul(self._shift, h, self._scale), inplace=True)
-
-
-def _dense(weight: Tensor, few_rows: bool) -> Callable[[Tensor, Tensor], Tensor]:
-    """A dense layer as a function of its input and its bias."""
-    product = few_rows_product(weight) if few_rows else None
-    if product is None:
-        return lambda h, bias: F.linear(h, weight, bias)
-    return lambda h, bias: product(h).add_(bias)
 
 
 class FoldedScoreNetwork:

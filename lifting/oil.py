@@ -54,12 +54,14 @@ def optimise(
     pull = schedule.relax * share[..., None]
     # Squared twice: the joints that were hardly seen must not tilt the depth of all others.
     translation = TranslationSolver(rays, confidence**4)
+    directions = torch.nn.functional.normalize(rays, dim=-1)
     for i in range(len(schedule)):
         if i >= schedule.frozen:
             T = translation(x)
         X = x + T[:, None]
-        x = x + pull * (nearest_on_rays(X, rays) - X)
-        x = x + drift[i] * x - denoise[i] * noise(x, i)
+        x = torch.addcmul(x, pull, nearest_on_rays(X, directions) - X)
+        moved = x + drift[i] * x if drift[i] else x
+        x = moved.sub(noise(x, i), alpha=denoise[i])
         if couple is not None:
             x = couple(i, x)
         if on_step is not None:

@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lifting.few_rows import FewRowsLinear
+
 __all__ = ["OFFSETS_S", "StartGuess", "StartNetwork", "to_axis", "view_features"]
 
 #: When the frames are that the network looks at, seconds from the one in question.
@@ -72,10 +74,18 @@ class StartNetwork(nn.Module):
             raise ValueError("the input of the network is no whole number of frames")
         return cls(joints, (inputs - 1) // (3 * joints), hidden, blocks, modes)
 
-    def calculating_in(self, dtype: torch.dtype) -> StartNetwork:
-        """This network with the matrix products of its trunk in another arithmetic."""
+    def calculating_in(self, dtype: torch.dtype, *, few_rows: bool = False) -> StartNetwork:
+        """This network, with the matrix products of its trunk in another arithmetic.
+
+        ``few_rows``: it will see a handful of frames at a time (see ``lifting.few_rows``), and will not be trained.
+        """
         for part in (self.pre, self.pre_norm, self.dense, self.norm):
             part.to(dtype)
+        if few_rows:
+            for parent in (self, self.dense):
+                for name, dense in list(parent.named_children()):
+                    if isinstance(dense, nn.Linear):
+                        setattr(parent, name, FewRowsLinear(dense))
         return self
 
     def trunk(self, features: Tensor) -> Tensor:
@@ -89,7 +99,7 @@ class StartNetwork(nn.Module):
     def forward(self, features: Tensor) -> StartGuess:
         """Guesses for ``view_features``."""
         # What leaves the trunk is metres: half precision would round them to several millimetres.
-        h = self.trunk(features.to(self.pre.weight.dtype)).to(self.pose.weight.dtype)
+        h = self.trunk(features.to(self.pre_norm.weight.dtype)).to(features.dtype)
         # The error is judged by what is there, and must not change what the pose is made from.
         seen = h.detach()
         return StartGuess(
@@ -110,12 +120,16 @@ def to_axis(rays: Tensor, confidence: Tensor) -> Tensor:
         confidence: ``[B, J]``.
     """
     directions = F.normalize(rays, dim=-1) * confidence[..., None]
-    # Without any evidence the axis itself is the middle.
-    ahead = torch.tensor([0.0, 0.0, 1e-6], device=rays.device, dtype=rays.dtype)
-    x, y, z = F.normalize(directions.sum(dim=1) + ahead, dim=-1).unbind(-1)
-    k = 1 / (1 + z)
-    rows = (1 - k * x * x, -k * x * y, -x, -k * x * y, 1 - k * y * y, -y, x, y, z)
-    return torch.stack(rows, dim=-1).unflatten(-1, (3, 3))
+    total = directions.sum(dim=1)
+    total[:, 2] += 1e-6  # without any evidence the axis itself is the middle
+    middle = F.normalize(total, dim=-1)
+    # For unit vectors m and e the shortest turn of m to e is I - (m + e)(m + e)' / (1 + m'e) + 2 e m'.
+    both = middle.clone()
+    both[:, 2] += 1
+    rotation = both[:, :, None] * (both / -both[:, 2:])[:, None]
+    rotation.diagonal(dim1=1, dim2=2).add_(1)
+    rotation[:, 2] += 2 * middle
+    return rotation
 
 
 def view_features(rays: Tensor, confidence: Tensor, frames: int) -> tuple[Tensor, Tensor]:

@@ -14,7 +14,7 @@ from lifting.ipo import grid_start
 from lifting.start_network import StartNetwork, view_features
 from lifting.temporal import NeighbourRows
 
-__all__ = ["GridStart", "LearntStart", "Start", "Starts", "learnt_start"]
+__all__ = ["GridStart", "LearntStart", "Start", "Starts", "learnt_poses"]
 
 
 @dataclass(frozen=True)
@@ -71,11 +71,12 @@ class LearntStart:
             rays_then, confidence_then = rays[:, None], confidence[:, None]
         else:
             rays_then, confidence_then = self.neighbours(rays, confidence)
-        return learnt_start(self.network, rays_then, confidence_then, hypotheses)
+        x, sigma_m = learnt_poses(self.network, rays_then, confidence_then, hypotheses)
+        return Starts(x, solve_translation(x, rays, confidence**4), sigma_m)
 
 
-def learnt_start(network: StartNetwork, rays: Tensor, confidence: Tensor, hypotheses: int) -> Starts:
-    """What the learnt IPO makes of rows of which the neighbours have been found.
+def learnt_poses(network: StartNetwork, rays: Tensor, confidence: Tensor, hypotheses: int = 1) -> tuple[Tensor, Tensor]:
+    """What the learnt IPO makes of rows of which the neighbours have been found: ``x`` and ``sigma_m`` of ``Starts``.
 
     Args:
         network: on the device of the evidence.
@@ -84,11 +85,11 @@ def learnt_start(network: StartNetwork, rays: Tensor, confidence: Tensor, hypoth
     """
     features, rotation = view_features(rays, confidence, network.frames)
     guess = network(features)
-    likely = guess.logits.argsort(dim=1, descending=True)[:, : hypotheses - 1, None, None]
-    modes = guess.modes.gather(1, likely.expand(-1, -1, *guess.modes.shape[2:]))
-    turned = torch.cat([guess.pose[:, None], modes], dim=1)
+    turned = guess.pose[:, None]
+    if hypotheses > 1:
+        likely = guess.logits.argsort(dim=1, descending=True)[:, : hypotheses - 1, None, None]
+        modes = guess.modes.gather(1, likely.expand(-1, -1, *guess.modes.shape[2:]))
+        turned = torch.cat([turned, modes], dim=1)
     x = torch.einsum("bji,bhnj->hbni", rotation, turned)
-    middle = rays.shape[1] // 2
-    T = solve_translation(x, rays[:, middle], confidence[:, middle] ** 4)
     # In three dimensions a Laplace distribution has the variance 4 b^2 along each axis.
-    return Starts(x, T, 2.0 * guess.log_scale.exp())
+    return x, 2.0 * guess.log_scale.exp()

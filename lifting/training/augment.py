@@ -34,6 +34,7 @@ class Augmentation:
         any_orientation: share of poses in an arbitrary orientation: lying, upside down, cartwheels.
         spin: spread of the speed of half of the people who turn as a whole while they move, about any axis, radians
             per second; the others do what they were captured at. Single poses do not move.
+        backwards: share of motions in which time runs backwards.
     """
 
     mirror: float = 0.5
@@ -47,6 +48,7 @@ class Augmentation:
     roll: float = 0.1
     any_orientation: float = 0.12
     spin: float = 0.0
+    backwards: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,12 @@ def draw_windows(
     frames = windows.index.shape[1]
     chance = Chance(count, frames, generator)
     centre = torch.multinomial(weights, count, replacement=True, generator=generator)
-    index = windows.index[centre].flatten()
+    rows, present = windows.index[centre], windows.present[centre]
+    if a.backwards > 0 and frames > 1:
+        # The same for all poses of a window, whose times lie symmetrically about the middle.
+        turned_back = chance.uniform().unflatten(0, (count, frames)) < a.backwards
+        rows, present = (torch.where(turned_back, value.flip(1), value) for value in (rows, present))
+    index = rows.flatten()
     body = parts.take(index)
     if a.exchange_limb > 0:
         body = _exchange_limbs(parts, body, index, windows, a.exchange_limb, chance)
@@ -131,7 +138,7 @@ def draw_windows(
         rotation = rotation @ rotation_by(speed * windows.time_s.repeat(count)[:, None])
     flip = torch.tensor([1.0, -1.0, -1.0])
     turned = torch.einsum("nij,nkj->nki", rotation, poses) * flip
-    return turned.unflatten(0, (count, frames)), windows.present[centre]
+    return turned.unflatten(0, (count, frames)), present
 
 
 def _exchange_limbs(

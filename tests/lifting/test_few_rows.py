@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 import torch
 
 from lifting.control import ControlNetwork
 from lifting.few_rows import few_rows_product
 from lifting.network import ScoreNetwork
+from lifting.start_network import StartNetwork
 
 TIMES = torch.tensor([0.1, 0.05, 0.01])
 
@@ -18,19 +22,49 @@ def weight() -> torch.Tensor:
     return torch.randn(48, 40, generator=torch.Generator().manual_seed(0)).half().float()
 
 
-@pytest.mark.skipif(torch.backends.quantized.engine not in ("fbgemm", "x86"), reason="x86 processors only")
 @pytest.mark.parametrize("rows", [1, 6, 50])
 def test_product(weight: torch.Tensor, rows: int) -> None:
     h = torch.randn(rows, 40, generator=torch.Generator().manual_seed(1))
-    product = few_rows_product(weight)
-    assert product is not None
-    exact = h.double() @ weight.double().T
-    assert torch.allclose(product(h).double(), exact, atol=1e-5)
+    bias = torch.randn(48, generator=torch.Generator().manual_seed(2))
+    exact = h.double() @ weight.double().T + bias.double()
+    assert torch.allclose(few_rows_product(weight)(h, bias).double(), exact, atol=1e-5)
 
 
-def test_there_is_none_for_other_arithmetic(weight: torch.Tensor) -> None:
-    assert few_rows_product(weight.bfloat16()) is None
-    assert few_rows_product(weight.to("meta")) is None
+@pytest.mark.skipif(torch.backends.quantized.engine not in ("fbgemm", "x86"), reason="x86 processors only")
+def test_weights_are_kept_in_half_precision(weight: torch.Tensor) -> None:
+    """Where there is such a product it is this one, and not the ordinary."""
+    finer = weight + 1e-5
+    h = torch.randn(3, 40, generator=torch.Generator().manual_seed(1))
+    found, rounded = few_rows_product(finer)(h, torch.zeros(48)), h @ finer.half().float().T
+    assert torch.allclose(found, rounded, atol=1e-6)
+    assert not torch.allclose(found, h @ finer.T, atol=1e-6)
+
+
+def test_nobody_is_told_that_it_is_deprecated(weight: torch.Tensor) -> None:
+    found = subprocess.run(
+        [sys.executable, "-c", "import torch; from lifting.few_rows import few_rows_product as f;"
+         "print(f(torch.eye(8))(torch.ones(2, 8), torch.zeros(8)).sum())"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert found.stdout.strip() == "tensor(16.)" and not found.stderr
+
+
+def test_other_arithmetic_is_as_ever(weight: torch.Tensor) -> None:
+    h, bias = torch.randn(3, 40).bfloat16(), torch.zeros(48).bfloat16()
+    found = few_rows_product(weight.bfloat16())(h, bias)
+    assert torch.equal(found, torch.nn.functional.linear(h, weight.bfloat16(), bias))
+    assert few_rows_product(weight.to("meta"))(h.float().to("meta"), bias.float().to("meta")).shape == (3, 48)
+
+
+def test_a_start_stays_what_it_is() -> None:
+    torch.manual_seed(0)
+    network = StartNetwork(hidden=64, modes=2).half().float().eval().requires_grad_(False)
+    features = torch.randn(3, network.pre.in_features)
+    plain = network(features)
+    few = network.calculating_in(torch.float32, few_rows=True)(features)
+    assert not any(isinstance(part, torch.nn.Linear) for part in network.modules())
+    for before, after in zip(vars(plain).values(), vars(few).values(), strict=True):
+        assert torch.allclose(before, after, atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", [ScoreNetwork, ControlNetwork])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from dataclasses import replace
 
 import numpy as np
@@ -161,7 +162,7 @@ def test_only_the_last_frames_move(prior: Prior, starts: StartingPoses, clip, mo
         return optimise(network, schedule, x, *rest, **more)  # type: ignore[arg-type]
 
     monkeypatch.setattr("lifting.live.optimise", counting)
-    lifter = LiveLifter(prior, starts, torch.device("cpu"), LiveSettings(rows=7, moving=3))
+    lifter = LiveLifter(prior, starts, torch.device("cpu"), LiveSettings(rows=7, moving=3, calm_m_s=0.0))
     for n in range(8):
         people = [person(keypoints[n])] + ([person(keypoints[n + 9], 2)] if n >= 6 else [])
         lifter.lift(people, n / FPS, camera)
@@ -170,3 +171,38 @@ def test_only_the_last_frames_move(prior: Prior, starts: StartingPoses, clip, mo
     held = LiveLifter(prior, starts, torch.device("cpu"), LiveSettings(rows=7, moving=3))
     few, many = (lifted(lifter, keypoints[:12], camera)[-1].raw_joints_m for lifter in (short, held))
     assert 1e-4 < np.abs(few - many).max() < 0.1
+
+
+def test_calm_frames_take_fewer_steps(
+    prior: Prior, starts: StartingPoses, clip, monkeypatch: pytest.MonkeyPatch
+) -> None:  # type: ignore[no-untyped-def]
+    """Each person for themselves: one who comes does not change what is made of the other."""
+    keypoints, _, camera = clip
+    steps: list[int] = []
+
+    def counting(network: object, schedule: Sized, *rest: object, **more: object) -> object:
+        steps.append(len(schedule))
+        return optimise(network, schedule, *rest, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("lifting.live.optimise", counting)
+    settings = LiveSettings(steps=4, calm_steps=2)
+    lifter = LiveLifter(prior, starts, torch.device("cpu"), settings)
+    alone = [lifter.lift([person(keypoints[0])], n / FPS, camera)[0] for n in range(5)]
+    # who is new is lifted with care; who stands still is as expected
+    assert steps == [4, 2, 2, 2, 2]
+    steps.clear()
+    lifter.reset()
+    for n in range(5):
+        people = [person(keypoints[0])] + ([person(keypoints[20], 2)] if n >= 3 else [])
+        found = lifter.lift(people, n / FPS, camera)
+        assert [pose.track_id for pose in found] == [one.track_id for one in people]
+        assert np.allclose(found[0].raw_joints_m, alone[n].raw_joints_m, atol=1e-4)
+    assert steps[:3] == [4, 2, 2] and sorted(steps[3:5]) == [2, 4] and steps[5:] == [2]
+    # quick motion is not expected
+    steps.clear()
+    lifter.reset()
+    for n in range(4):
+        moving = keypoints[0] + np.float32(0)
+        moving[10:] += np.float32(12 * n)
+        lifter.lift([person(moving)], n / FPS, camera)
+    assert steps[1:] == [4, 4, 4]

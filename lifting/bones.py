@@ -62,16 +62,17 @@ class BoneKeeper:
         self._proportions = (mean_m + mean_m[self._mirror]) / (2 * mean_m.sum())
         # A trace of trust in every frame: a bone that nobody saw has the length the prior gives it.
         self._weight = torch.minimum(confidence[:, self._parent], confidence[:, self._child]).clamp_min(0.01)
+        ones = torch.ones_like(self._weight[:, :1])
+        self._of_all, self._frames = self._sum(torch.cat([self._weight, ones], dim=1)).split([len(BONES), 1], dim=1)
 
     def lengths(self, x: Tensor) -> Tensor:
         """Estimated lengths ``[B, 16]`` for poses ``[B, 17, 3]``, those of the group in every row."""
         present = (x[:, self._child] - x[:, self._parent]).norm(dim=-1)
-        size = present.sum(dim=1, keepdim=True)
-        mean = self._sum(present * self._weight) / self._sum(self._weight)
+        sums = self._sum(torch.cat([present * self._weight, present.sum(dim=1, keepdim=True)], dim=1))
+        mean = sums[:, :-1] / self._of_all
         mean = (mean + mean[:, self._mirror]) / 2
-        frames = self._sum(torch.ones_like(size))
-        typical = self._proportions * (self._sum(size) / frames)
-        return ((frames * mean + _MEAN_BODY_FRAMES * typical) / (frames + _MEAN_BODY_FRAMES))[self._group]
+        typical = self._proportions * (sums[:, -1:] / self._frames)
+        return torch.lerp(mean, typical, _MEAN_BODY_FRAMES / (self._frames + _MEAN_BODY_FRAMES))[self._group]
 
     def __call__(self, x: Tensor, share: float) -> Tensor:
         """Poses ``[B, 17, 3]`` that went ``share`` of the way to the held lengths, directions and centroid kept."""

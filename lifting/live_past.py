@@ -55,11 +55,10 @@ class KnownBones(BoneKeeper):
 
     def __init__(self, mean_m: Tensor, evidence: Evidence, pasts: Sequence[Past]) -> None:
         super().__init__(mean_m, evidence.group, evidence.groups, evidence.confidence)
-        present = torch.bincount(evidence.group, minlength=evidence.groups)
         nothing = torch.zeros_like(mean_m)
         known = torch.stack([nothing if past.lengths is None else past.lengths for past in pasts])
         share = torch.tensor([float(past.frames) for past in pasts], device=mean_m.device)
-        share = share / (share + present)
+        share = share / (share + self._frames[:, 0])
         self._known, self._share = known[evidence.group], share[evidence.group, None]
 
     def lengths(self, x: Tensor) -> Tensor:

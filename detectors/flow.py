@@ -18,13 +18,17 @@ from detectors.people import Person2D
 
 __all__ = ["GreyFrame", "carried", "grey_frame"]
 
-_LONGEST = 480  # px; more adds time and no precision that a keypoint has
+_LONGEST = 1280  # px of the frames that are kept
+#: px; so large a person is looked at, if the frame shows so much: larger ones take time, and in smaller ones the window
+#: shows more of what is behind a limb than of the limb.
+_PERSON = 200
+_AROUND = 0.3  # of the longer side of a person's box is looked at on each side of it, for whoever moves on
 _WINDOW = (11, 11)
 _LEVELS = 3
 #: Besides the joint itself its limbs are followed at these shares of their length: the end of a limb alone is often too
 #: smooth.
 _ALONG = (0.06, 0.12)
-#: A point that does not come back to within so many pixels of the small picture, when it is followed backwards, was
+#: A point that does not come back to within so many pixels of that size, when it is followed backwards, was
 #: lost: blurred by motion, or covered.
 _ASTRAY = 1.5
 #: What is left of the confidence of a lost keypoint after each frame.
@@ -68,20 +72,41 @@ def carried(
     """
     if not people:
         return []
-    points = np.concatenate([_samples(person.layout)[0] @ person.keypoints_px for person in people])
-    points = (points * before.scale).astype(np.float32)
-    there, found = _flow(before, now, points)
-    back, returned = _flow(now, before, there)
-    sure = found & returned & (np.linalg.norm(back - points, axis=1) < _ASTRAY)
-    shift = (there - points) / now.scale
-    moved, at = [], 0
+    moved = []
     for number, person in enumerate(people):
         weights, places = _samples(person.layout)
-        rows = slice(at, at + len(weights))
-        at = rows.stop
-        joints, followed = _middle(shift[rows], sure[rows], places)
+        shift, sure = _shifts(weights @ person.keypoints_px, _seen_box(person), before, now)
+        joints, followed = _middle(shift, sure, places)
         moved.append(_moved(person, joints, followed, drift_px[number] if drift_px else None))
     return moved
+
+
+def _seen_box(person: Person2D) -> NDArray[np.float32]:
+    """Around all keypoints that are there; the detector's box may be cut off or, after a while, elsewhere."""
+    there = person.keypoints_px[person.confidence > 0]
+    return np.concatenate([there.min(axis=0), there.max(axis=0)]) if len(there) else person.box
+
+
+def _shifts(
+    points: NDArray[np.float32], box: NDArray[np.float32], before: GreyFrame, now: GreyFrame
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """How far points ``[P, 2]`` on a person went, in pixels of the frame, and which of them were followed ``[P]``."""
+    import cv2
+
+    height, width = before.picture.shape
+    corners = box.reshape(2, 2) * before.scale
+    side = float((corners[1] - corners[0]).max())
+    low = np.clip(np.floor(corners[0] - _AROUND * side), 0, (width - 1, height - 1)).astype(int)
+    high = np.clip(np.ceil(corners[1] + _AROUND * side), low + 1, (width, height)).astype(int)
+    scale = min(1.0, _PERSON / max(side, 1.0))
+    pictures = [frame.picture[low[1] : high[1], low[0] : high[0]] for frame in (before, now)]
+    if scale < 1.0:
+        pictures = [cv2.resize(picture, None, fx=scale, fy=scale).astype(np.uint8, copy=False) for picture in pictures]
+    start = ((points * before.scale - low) * scale).astype(np.float32)
+    there, found = _flow(pictures[0], pictures[1], start)
+    back, returned = _flow(pictures[1], pictures[0], there)
+    sure = found & returned & (np.linalg.norm(back - start, axis=1) < _ASTRAY)
+    return (there - start) / (scale * before.scale), sure
 
 
 @cache
@@ -106,13 +131,13 @@ def _samples(layout: str) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
 
 
 def _flow(
-    before: GreyFrame, now: GreyFrame, points: NDArray[np.float32]
+    before: NDArray[np.uint8], now: NDArray[np.uint8], points: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Where points ``[N, 2]`` went, and which of them were found."""
     import cv2
 
     there, found, _ = cv2.calcOpticalFlowPyrLK(
-        before.picture, now.picture, points[:, None], np.empty(0), winSize=_WINDOW, maxLevel=_LEVELS
+        before, now, points[:, None], np.empty(0), winSize=_WINDOW, maxLevel=_LEVELS
     )
     return there[:, 0].astype(np.float32, copy=False), found[:, 0] > 0
 

@@ -61,7 +61,7 @@ class LiveSettings:
 
     steps: int = 7
     calm_steps: int = 2
-    calm_m_s: float = 1.5
+    calm_m_s: float = 1.6
     t_high: float = 0.05
     t_low: float = 0.03
     relax: float = 1.8

@@ -57,6 +57,34 @@ def test_people_go_their_own_ways() -> None:
     assert np.abs(found[1].keypoints_px - right.keypoints_px - [0.0, 4.0]).max() < 0.3
 
 
+def test_a_small_person_in_a_large_picture() -> None:
+    """Whoever is a tenth of the picture high stands out from a background that stays."""
+    behind, before = scene(1920, 1080), scene(1920, 1080, seed=3)
+    middle = person(110, 110)
+    somebody = replace(middle, keypoints_px=middle.keypoints_px + np.array([900, 500], np.float32))
+    low, high = somebody.keypoints_px.min(axis=0) - 8, somebody.keypoints_px.max(axis=0) + 8
+    mask = np.zeros((1080, 1920, 1), bool)
+    mask[int(low[1]) : int(high[1]), int(low[0]) : int(high[0])] = True
+    first, second = (
+        np.where(shifted(mask.astype(np.uint8), x, 0.0)[..., None] > 0, shifted(before, x, 0.0), behind)
+        for x in (0.0, 6.0)
+    )
+    (moved,) = carried([somebody], grey_frame(first), grey_frame(second))
+    off = np.linalg.norm(moved.keypoints_px - somebody.keypoints_px - [6.0, 0.0], axis=1)
+    assert np.median(off) < 0.5 and off.max() < 2.0
+
+
+def test_people_at_the_edge_and_beyond() -> None:
+    first = scene(320, 240)
+    for corner in ([-60, -60], [250, 180], [900, 900]):
+        leaving = replace(person(100, 100), keypoints_px=person(100, 100).keypoints_px + np.array(corner, np.float32))
+        (moved,) = carried([leaving], grey_frame(first), grey_frame(shifted(first, 3.0, 0.0)))
+        assert np.isfinite(moved.keypoints_px).all() and np.isfinite(moved.box).all()
+    nowhere = replace(person(100, 100), confidence=np.zeros(17, np.float32))
+    (moved,) = carried([nowhere], grey_frame(first), grey_frame(first))
+    assert np.isfinite(moved.keypoints_px).all()
+
+
 class TestLost:
     """The wrists are where the second picture shows something else."""
 

@@ -203,6 +203,6 @@ def test_calm_frames_take_fewer_steps(
     lifter.reset()
     for n in range(4):
         moving = keypoints[0] + np.float32(0)
-        moving[10:] += np.float32(12 * n)
+        moving[10:] += np.float32(25 * n)
         lifter.lift([person(moving)], n / FPS, camera)
     assert steps[1:] == [4, 4, 4]

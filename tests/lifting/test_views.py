@@ -79,18 +79,33 @@ def test_a_person_keeps_body_camera_and_side_through_the_window(clips: tuple[Ten
     assert (motion[:, 2] - motion[:, 0]).norm(dim=-1).max() < 1.8 * moved + 0.02
 
 
+def sideways(motion: Tensor) -> Tensor:
+    """Speed along the person's own left."""
+    left = torch.nn.functional.normalize(motion[:, 1, 4] - motion[:, 1, 1], dim=-1)
+    return ((motion[:, 2, 0] - motion[:, 0, 0]) * left).sum(-1)
+
+
 def test_mirrored_people_move_to_the_other_side(clips: tuple[Tensor, Tensor], windows: Windows) -> None:
     half = len(clips[1]) // 2
     fixed = replace(NOTHING)
     plain, _ = draw(clips, windows, fixed, only=half + 10)
     mirrored, _ = draw(clips, windows, replace(fixed, mirror=1.0), only=half + 10)
-
-    def sideways(motion: Tensor) -> Tensor:
-        """Speed along the person's own left."""
-        left = torch.nn.functional.normalize(motion[:, 1, 4] - motion[:, 1, 1], dim=-1)
-        return ((motion[:, 2, 0] - motion[:, 0, 0]) * left).sum(-1)
-
     assert torch.allclose(sideways(mirrored), -sideways(plain), atol=1e-4) and sideways(plain).abs().min() > 0.05
+
+
+def test_time_runs_backwards(clips: tuple[Tensor, Tensor], windows: Windows) -> None:
+    half = len(clips[1]) // 2
+    _, there = draw(clips, windows, NOTHING, only=half + 2)
+    _, there_back = draw(clips, windows, replace(NOTHING, backwards=1.0), only=half + 2)
+    assert torch.equal(there_back, there.flip(1)) and not torch.equal(there_back, there)
+    some, _ = draw(clips, windows, replace(NOTHING, backwards=0.4), only=half + 10)
+    plain, _ = draw(clips, windows, NOTHING, only=half + 10)
+    back, _ = draw(clips, windows, replace(NOTHING, backwards=1.0), only=half + 10)
+    assert torch.allclose(sideways(back), -sideways(plain), atol=1e-4) and sideways(plain).abs().min() > 0.05
+    assert (sideways(some) * sideways(plain) < 0).float().mean() == pytest.approx(0.4, abs=0.1)
+    # the body goes through the same poses in the other order
+    for pose, other in ((0, 2), (1, 1), (2, 0)):
+        assert torch.allclose(*(torch.cdist(x, x) for x in (back[:, pose], plain[:, other])), atol=1e-4)
 
 
 def test_half_of_the_people_spin(clips: tuple[Tensor, Tensor], windows: Windows) -> None:
@@ -108,9 +123,9 @@ def test_half_of_the_people_spin(clips: tuple[Tensor, Tensor], windows: Windows)
     assert (first - last).norm(dim=-1).mean() > 0.15
 
 
-def test_single_poses_do_not_spin(clips: tuple[Tensor, Tensor]) -> None:
+def test_single_poses_neither_spin_nor_know_time(clips: tuple[Tensor, Tensor]) -> None:
     parts, weights = take_apart(clips[0]), torch.ones(len(clips[0]))
-    poses = [draw_poses(parts, weights, 50, replace(NOTHING, spin=spin), generator()) for spin in (0.0, 3.0)]
+    poses = [draw_poses(parts, weights, 50, replace(NOTHING, spin=on, backwards=on), generator()) for on in (0.0, 1.0)]
     assert torch.equal(*poses)
 
 

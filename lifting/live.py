@@ -39,7 +39,7 @@ class LiveSettings:
     """Settings of live lifting.
 
     Attributes:
-        steps, calm_steps: optimiser steps per frame, and in frames in which nothing surprises.
+        steps, calm_steps: optimiser steps of a frame, and of one in which nothing surprises.
         calm_m_s: mean speed of the joints from the frame before to the learnt start up to which nothing does, m/s.
         t_high, t_low: first and last diffusion time: low, because the frame before is nearly right.
         relax: over-relaxation of the step to the rays.
@@ -239,7 +239,7 @@ class LiveLifter:
                 before = before - before.mean(dim=0) + guess.mean(dim=0)
                 apart = float((before - guess).norm(dim=-1).mean())
                 step_s = past.rows[-1].time_s - past.rows[-2].time_s
-                calm = apart < self.settings.calm_m_s * step_s
+                calm = apart < min(self.settings.calm_m_s * step_s, self.settings.turned_m)
                 if apart > self.settings.turned_m:
                     past.restart()
                     before = None

@@ -206,3 +206,9 @@ def test_calm_frames_take_fewer_steps(
         moving[10:] += np.float32(25 * n)
         lifter.lift([person(moving)], n / FPS, camera)
     assert steps[1:] == [4, 4, 4]
+    # nor is a flip, however long the frame before was ago
+    steps.clear()
+    lifter.reset()
+    for n, xy in enumerate((keypoints[0], keypoints[0], keypoints[0][list(H36M_17.flip)])):
+        lifter.lift([person(xy)], n / 4, camera)
+    assert steps == [4, 2, 4]

@@ -22,7 +22,9 @@ _LONGEST = 1280  # px of the frames that are kept
 #: px; so large a person is looked at, if the frame shows so much: larger ones take time, and in smaller ones the window
 #: shows more of what is behind a limb than of the limb.
 _PERSON = 200
-_AROUND = 0.3  # of the longer side of a person's box is looked at on each side of it, for whoever moves on
+#: So much of the longer side of a person's box is looked at on each side of it, and so many pixels of what is kept at
+#: least: whoever moves on must still be in there.
+_AROUND, _LEAST_AROUND = 0.3, 32
 _WINDOW = (11, 11)
 _LEVELS = 3
 #: Besides the joint itself its limbs are followed at these shares of their length: the end of a limb alone is often too
@@ -96,9 +98,13 @@ def _shifts(
     height, width = before.picture.shape
     corners = box.reshape(2, 2) * before.scale
     side = float((corners[1] - corners[0]).max())
-    low = np.clip(np.floor(corners[0] - _AROUND * side), 0, (width - 1, height - 1)).astype(int)
-    high = np.clip(np.ceil(corners[1] + _AROUND * side), low + 1, (width, height)).astype(int)
+    around = max(_AROUND * side, _LEAST_AROUND)
+    low = np.clip(np.floor(corners[0] - around), 0, (width, height)).astype(int)
+    high = np.clip(np.ceil(corners[1] + around), 0, (width, height)).astype(int)
     scale = min(1.0, _PERSON / max(side, 1.0))
+    if ((high - low) * scale).min() < _WINDOW[0]:
+        # Beyond the edge of the picture there is nothing to follow.
+        return np.zeros_like(points), np.zeros(len(points), bool)
     pictures = [frame.picture[low[1] : high[1], low[0] : high[0]] for frame in (before, now)]
     if scale < 1.0:
         pictures = [cv2.resize(picture, None, fx=scale, fy=scale).astype(np.uint8, copy=False) for picture in pictures]

@@ -44,7 +44,7 @@ def few_rows_product(weight: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
 
 
 class FewRowsLinear(nn.Module):
-    """A dense layer for a handful of rows; see ``few_rows_product``."""
+    """A dense layer for a handful of rows, on the device where it was made; see ``few_rows_product``."""
 
     _bias: Tensor
 

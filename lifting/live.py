@@ -34,6 +34,11 @@ from lifting.uncertainty import joint_sigma
 __all__ = ["LiveLifter", "LivePose", "LiveSettings"]
 
 
+#: Shortest and longest time between frames by which ``LiveSettings.calm_m_s`` is multiplied, seconds: what two frames
+#: differ by is motion, but also errors, which do not grow with time.
+_CALM_S = (1 / 30, 1 / 15)
+
+
 @dataclass(frozen=True)
 class LiveSettings:
     """Settings of live lifting.
@@ -238,7 +243,7 @@ class LiveLifter:
             if before is not None:
                 before = before - before.mean(dim=0) + guess.mean(dim=0)
                 apart = float((before - guess).norm(dim=-1).mean())
-                step_s = past.rows[-1].time_s - past.rows[-2].time_s
+                step_s = min(max(past.rows[-1].time_s - past.rows[-2].time_s, _CALM_S[0]), _CALM_S[1])
                 calm = apart < min(self.settings.calm_m_s * step_s, self.settings.turned_m)
                 if apart > self.settings.turned_m:
                     past.restart()

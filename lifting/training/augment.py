@@ -145,7 +145,7 @@ def _exchange_limbs(
     parts: BodyParts, body: BodyParts, index: Tensor, windows: Windows, share: float, chance: Chance
 ) -> BodyParts:
     def other() -> Tensor:
-        """Index of the donor, moving on as the recipient does: the pose itself for most."""
+        """Index of the donor, who moves on forwards: the pose itself for most."""
         donor = windows.index[chance.choice(len(parts))].flatten()
         return torch.where(chance.uniform() < share, donor, index)
 

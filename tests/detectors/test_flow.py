@@ -74,15 +74,36 @@ def test_a_small_person_in_a_large_picture() -> None:
     assert np.median(off) < 0.5 and off.max() < 2.0
 
 
-def test_people_at_the_edge_and_beyond() -> None:
-    first = scene(320, 240)
-    for corner in ([-60, -60], [250, 180], [900, 900]):
-        leaving = replace(person(100, 100), keypoints_px=person(100, 100).keypoints_px + np.array(corner, np.float32))
-        (moved,) = carried([leaving], grey_frame(first), grey_frame(shifted(first, 3.0, 0.0)))
+@pytest.mark.parametrize("height", [60, 1200])
+@pytest.mark.parametrize("way", [(-1, 0), (1, 0), (0, -1), (0, 1), (1, 1)])
+def test_people_leave_the_picture(height: int, way: tuple[int, int]) -> None:
+    first = scene(640, 480)
+    before, now = grey_frame(first), grey_frame(shifted(first, 3.0, 0.0))
+    drift = np.full((17, 2), 2.0, np.float32)
+    middle = person(height, height)
+    for away in (200, 320, 500, 900, 1500):
+        corner = np.array([320 - height / 2, 240 - height / 2]) + away * np.array(way)
+        leaving = replace(middle, keypoints_px=(middle.keypoints_px + corner).astype(np.float32))
+        (moved,) = carried([leaving], before, now, [drift])
         assert np.isfinite(moved.keypoints_px).all() and np.isfinite(moved.box).all()
-    nowhere = replace(person(100, 100), confidence=np.zeros(17, np.float32))
-    (moved,) = carried([nowhere], grey_frame(first), grey_frame(first))
-    assert np.isfinite(moved.keypoints_px).all()
+    # long gone: nothing is to be seen of them
+    assert np.allclose(moved.keypoints_px, leaving.keypoints_px + 2.0, atol=1e-3)
+    assert (moved.confidence < leaving.confidence).all()
+
+
+def test_who_shows_hardly_anything_is_followed() -> None:
+    first = scene(640, 480)
+    before, now = grey_frame(first), grey_frame(shifted(first, 8.0, 2.0))
+    tiny = person(60, 60)  # 25 px high
+    tiny = replace(tiny, keypoints_px=tiny.keypoints_px + np.array([300, 200], np.float32))
+    one = replace(tiny, confidence=np.where(np.arange(17) == 3, 0.8, 0.0).astype(np.float32))
+    for somebody in (tiny, one):
+        (moved,) = carried([somebody], before, now)
+        seen = somebody.confidence > 0
+        assert np.abs(moved.keypoints_px - somebody.keypoints_px - [8.0, 2.0])[seen].max() < 0.5
+        assert np.array_equal(moved.confidence, somebody.confidence)
+    nobody = replace(tiny, confidence=np.zeros(17, np.float32))
+    assert np.isfinite(carried([nobody], before, now)[0].keypoints_px).all()
 
 
 class TestLost:

@@ -40,7 +40,7 @@ def test_weights_are_kept_in_half_precision(weight: torch.Tensor) -> None:
     assert not torch.allclose(found, h @ finer.T, atol=1e-6)
 
 
-def test_nobody_is_told_that_it_is_deprecated(weight: torch.Tensor) -> None:
+def test_nobody_is_told_that_it_is_deprecated() -> None:
     found = subprocess.run(
         [sys.executable, "-c", "import torch; from lifting.few_rows import few_rows_product as f;"
          "print(f(torch.eye(8))(torch.ones(2, 8), torch.zeros(8)).sum())"],

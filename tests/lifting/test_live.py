@@ -173,18 +173,22 @@ def test_only_the_last_frames_move(prior: Prior, starts: StartingPoses, clip, mo
     assert 1e-4 < np.abs(few - many).max() < 0.1
 
 
-def test_calm_frames_take_fewer_steps(
-    prior: Prior, starts: StartingPoses, clip, monkeypatch: pytest.MonkeyPatch
-) -> None:  # type: ignore[no-untyped-def]
-    """Each person for themselves: one who comes does not change what is made of the other."""
-    keypoints, _, camera = clip
-    steps: list[int] = []
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many steps each call of the optimiser took."""
+    taken: list[int] = []
 
     def counting(network: object, schedule: Sized, *rest: object, **more: object) -> object:
-        steps.append(len(schedule))
+        taken.append(len(schedule))
         return optimise(network, schedule, *rest, **more)  # type: ignore[arg-type]
 
     monkeypatch.setattr("lifting.live.optimise", counting)
+    return taken
+
+
+def test_calm_frames_take_fewer_steps(prior: Prior, starts: StartingPoses, clip, steps: list[int]) -> None:  # type: ignore[no-untyped-def]
+    """Each person for themselves: one who comes does not change what is made of the other."""
+    keypoints, _, camera = clip
     settings = LiveSettings(steps=4, calm_steps=2)
     lifter = LiveLifter(prior, starts, torch.device("cpu"), settings)
     alone = [lifter.lift([person(keypoints[0])], n / FPS, camera)[0] for n in range(5)]
@@ -212,3 +216,14 @@ def test_calm_frames_take_fewer_steps(
     for n, xy in enumerate((keypoints[0], keypoints[0], keypoints[0][list(H36M_17.flip)])):
         lifter.lift([person(xy)], n / 4, camera)
     assert steps == [4, 2, 4]
+
+
+@pytest.mark.parametrize("fps", [20, 60, 120])
+def test_quick_cameras_do_not_cost_more(prior: Prior, starts: StartingPoses, clip, steps: list[int], fps: int) -> None:  # type: ignore[no-untyped-def]
+    """Keypoints that tremble do so whenever the next frame comes."""
+    keypoints, _, camera = clip
+    lifter = LiveLifter(prior, starts, torch.device("cpu"), LiveSettings(steps=3, calm_steps=1))
+    rng = np.random.default_rng(0)
+    for n in range(12):
+        lifter.lift([person((keypoints[0] + rng.normal(0, 3, (17, 2))).astype(np.float32))], n / fps, camera)
+    assert steps[0] == 3 and steps[1:].count(1) >= 9

@@ -29,11 +29,11 @@ class ControlNetwork(ScoreNetwork):
     trunk keeps the names and weights of the prior. What is computed is what the published weights were trained for.
 
     Args:
-        joints, hidden, embed: see ``ScoreNetwork``.
+        joints, hidden, embed, body_axes: see ``ScoreNetwork``.
     """
 
-    def __init__(self, joints: int = 17, hidden: int = 1024, embed: int = 512) -> None:
-        super().__init__(joints, hidden, embed)
+    def __init__(self, joints: int = 17, hidden: int = 1024, embed: int = 512, *, body_axes: bool = False) -> None:
+        super().__init__(joints, hidden, embed, body_axes=body_axes)
         self.infant_cond = nn.Parameter(torch.randn(joints * 3))
         self.zc_layer_1 = nn.Linear(joints * 3, joints * 3)
         self.zc_layer_2 = nn.Linear(hidden, hidden)
@@ -51,7 +51,7 @@ class ControlNetwork(ScoreNetwork):
         weights = prior.state_dict()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            network = cls(prior.joints, prior.hidden, prior.embed)
+            network = cls(prior.joints, prior.hidden, prior.embed, body_axes=prior.body_axes)
         network.requires_grad_(False)
         for name, parameter in network.named_parameters():
             if name in weights:
@@ -66,12 +66,12 @@ class ControlNetwork(ScoreNetwork):
 
     def trunk(self) -> ScoreNetwork:
         """The prior without the branch."""
-        prior = ScoreNetwork(self.joints, self.hidden, self.embed)
+        prior = ScoreNetwork(self.joints, self.hidden, self.embed, body_axes=self.body_axes)
         own = self.state_dict()
         prior.load_state_dict({name: own[name] for name in prior.state_dict()})
         return prior.to(self.infant_cond.device).eval().requires_grad_(False)
 
-    def forward_grouped(self, x: Tensor, times: Tensor) -> Tensor:
+    def _noise(self, x: Tensor, times: Tensor) -> Tensor:
         """See ``ScoreNetwork.forward_grouped``."""
         embedding = self.time_embedding(times)
         shared = len(x) // len(times)

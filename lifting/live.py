@@ -340,13 +340,13 @@ class LiveLifter:
 class _Folded(ScoreNetwork):
     """A network that is folded once for its schedules and not anew in every frame, which takes longer than a frame."""
 
-    def __init__(self, noise: Callable[[Tensor, int], Tensor]) -> None:
+    def __init__(self, noise: Callable[[Tensor, int], Tensor], body_axes: bool) -> None:
         torch.nn.Module.__init__(self)
-        self._noise = noise
+        self._folded, self.body_axes = noise, body_axes
 
     def folded(self, times: Tensor, dtype: torch.dtype, *, few_rows: bool = False) -> Callable[[Tensor, int], Tensor]:
         """See ``ScoreNetwork.folded``; always for the times that it was made for."""
-        return self._noise
+        return self._folded
 
 
 def _folded(network: ScoreNetwork, schedules: Mapping[int, Schedule], dtype: torch.dtype) -> dict[int, ScoreNetwork]:
@@ -356,7 +356,7 @@ def _folded(network: ScoreNetwork, schedules: Mapping[int, Schedule], dtype: tor
     folded: dict[int, ScoreNetwork] = {}
     first = 0
     for name, schedule in schedules.items():
-        folded[name] = _Folded(partial(_later, noise, first))
+        folded[name] = _Folded(partial(_later, noise, first), network.body_axes)
         first += len(schedule)
     return folded
 

@@ -15,12 +15,16 @@ from torch import Tensor, nn
 from lifting.few_rows import few_rows_product
 from lifting.sde import marginal_std
 
-__all__ = ["GROUPS", "FoldedScoreNetwork", "FoldedStage", "ScoreNetwork", "Stage"]
+__all__ = ["GROUPS", "FoldedScoreNetwork", "FoldedStage", "ScoreNetwork", "Stage", "body_axes"]
 
 GROUPS = 32
 
 #: A dense layer, the dense layer of the time embedding that is added to it, and the norm after them.
 Stage = tuple[nn.Linear, nn.Linear, nn.GroupNorm]
+
+
+# Right hip, left hip, left shoulder, right shoulder, by number of joints: H36M-17, and its 12 limb joints.
+_TRUNK = {17: (1, 4, 11, 14), 12: (0, 3, 6, 9)}
 
 
 class ScoreNetwork(nn.Module):
@@ -32,11 +36,21 @@ class ScoreNetwork(nn.Module):
         joints: number of joints J; poses are ``[B, J, 3]`` in metres, camera axes, pelvis at the origin.
         hidden: width of the residual trunk.
         embed: width of the time embedding.
+        body_axes: poses are turned into ``lifting.network.body_axes`` first and the noise is turned back, so that a
+            posture is as likely whichever way the person faces or lies. Not in the paper, whose network has to learn
+            every posture from every side. The weights then hold one entry more, ``in_body_axes``.
+
+    Raises:
+        ValueError: the body has no known axes with that many joints.
     """
 
-    def __init__(self, joints: int = 17, hidden: int = 1024, embed: int = 512) -> None:
+    def __init__(self, joints: int = 17, hidden: int = 1024, embed: int = 512, *, body_axes: bool = False) -> None:
         super().__init__()
-        self.joints, self.hidden, self.embed = joints, hidden, embed
+        self.joints, self.hidden, self.embed, self.body_axes = joints, hidden, embed, body_axes
+        if body_axes:
+            if joints not in _TRUNK:
+                raise ValueError(f"a body of {joints} joints has no known axes; they are known of {sorted(_TRUNK)}")
+            self.register_buffer("in_body_axes", torch.ones(1))
         self.pre_dense = nn.Linear(joints * 3, hidden)
         self.pre_dense_t = nn.Linear(embed, hidden)
         self.pre_gnorm = nn.GroupNorm(GROUPS, hidden)
@@ -77,6 +91,18 @@ class ScoreNetwork(nn.Module):
 
         The five time layers are evaluated G times in place of B.
         """
+        if not self.body_axes:
+            return self._noise(x, times)
+        # What turns the pose must not be rounded where the products are (autocast).
+        with torch.autocast(x.device.type, enabled=False):
+            axes = body_axes(x)
+            turned = x @ axes.transpose(1, 2)
+        noise = self._noise(turned, times)
+        with torch.autocast(x.device.type, enabled=False):
+            return noise.to(x.dtype) @ axes
+
+    def _noise(self, x: Tensor, times: Tensor) -> Tensor:
+        """``forward_grouped`` in the axes in which the network sees poses."""
         embedding = self.time_embedding(times)
         shared = len(x) // len(times)
 
@@ -99,9 +125,9 @@ class ScoreNetwork(nn.Module):
 
     @torch.no_grad()
     def folded(self, times: Tensor, dtype: torch.dtype, *, few_rows: bool = False) -> Callable[[Tensor, int], Tensor]:
-        """Flat poses ``[B, 3 J]`` and a step -> noise, both in ``dtype``; see ``FoldedScoreNetwork``.
+        """Flat poses ``[B, 3 J]`` and a step -> noise, both in ``dtype`` and in the axes in which the network sees poses.
 
-        ``few_rows``: B will be a handful (see ``lifting.few_rows``).
+        ``FoldedScoreNetwork`` turns them. ``few_rows``: B will be a handful (see ``lifting.few_rows``).
         """
         embedding = self.time_embedding(times)
         pre, b1_1, b1_2, b2_1, b2_2 = (
@@ -159,9 +185,28 @@ class FoldedScoreNetwork:
     """
 
     def __init__(self, network: ScoreNetwork, times: Tensor, dtype: torch.dtype) -> None:
-        self.dtype = dtype
+        self.dtype, self.body_axes = dtype, network.body_axes
         self._noise = network.folded(times, dtype)
 
     def __call__(self, x: Tensor, step: int) -> Tensor:
         """Noise in ``x`` ``[B, J, 3]`` float32 at the step's time, float32."""
+        if not self.body_axes:
+            return self._seen(x, step)
+        axes = body_axes(x)
+        return self._seen(x @ axes.transpose(1, 2), step) @ axes
+
+    def _seen(self, x: Tensor, step: int) -> Tensor:
         return self._noise(x.flatten(1).to(self.dtype), step).to(x.dtype).view_as(x)
+
+
+def body_axes(x: Tensor) -> Tensor:
+    """Axes of the body in poses ``[B, J, 3]`` of 17 or 12 joints: rows of ``[B, 3, 3]`` rotations.
+
+    From right to left, down along the trunk, and from front to back, by the hips and shoulders: those of the camera if
+    the person stands upright and faces it. ``x @ body_axes(x).transpose(1, 2)`` is the pose in these axes.
+    """
+    right_hip, left_hip, left_shoulder, right_shoulder = x[:, _TRUNK[x.shape[1]]].unbind(dim=1)
+    down = F.normalize(right_hip + left_hip - left_shoulder - right_shoulder, dim=-1)
+    across = left_hip + left_shoulder - right_hip - right_shoulder
+    across = F.normalize(across - (across * down).sum(dim=-1, keepdim=True) * down, dim=-1)
+    return torch.stack([across, down, torch.linalg.cross(across, down)], dim=1)

@@ -255,7 +255,7 @@ def _network(weights: dict[str, Tensor]) -> ScoreNetwork:
     if inputs % 3:
         raise ValueError("the input of the network is not a list of 3D points")
     kind = ControlNetwork if any(map(_in_branch, weights)) else ScoreNetwork
-    network = kind(joints=inputs // 3, hidden=hidden, embed=embed)
+    network = kind(joints=inputs // 3, hidden=hidden, embed=embed, body_axes="in_body_axes" in weights)
     network.load_state_dict({name: value.float() for name, value in weights.items()})
     if not all(torch.isfinite(value).all() for value in network.state_dict().values()):
         raise ValueError("weights are not finite")

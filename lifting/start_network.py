@@ -15,10 +15,11 @@ from torch import Tensor, nn
 
 from lifting.few_rows import FewRowsLinear
 
-__all__ = ["OFFSETS_S", "StartGuess", "StartNetwork", "to_axis", "view_features"]
+__all__ = ["OFFSETS_S", "StartGuess", "StartNetwork", "to_axis", "to_upright", "view_features"]
 
 #: When the frames are that the network looks at, seconds from the one in question.
 OFFSETS_S = (-4 / 12, -2 / 12, -1 / 12, 0.0, 1 / 12, 2 / 12, 4 / 12)
+_HIPS, _ABOVE_HIPS = [0, 1, 4], [8, 9, 10, 11, 14]  # H36M-17; above: thorax, nose, head top, shoulders
 _LEAST_SPREAD = 1e-3  # a person whose keypoints all coincide has some size, too
 
 
@@ -132,13 +133,36 @@ def to_axis(rays: Tensor, confidence: Tensor) -> Tensor:
     return rotation
 
 
+def to_upright(plane: Tensor, confidence: Tensor) -> Tensor:
+    """Rotations ``[B, 2, 2]`` of the picture after which trunk and head point upwards from the hips (to -y).
+
+    Someone who turns a cartwheel looks the same to the network as someone who walks. Without any joint of the hips, or
+    without any above them, the picture stays as it is.
+
+    Args:
+        plane: ``[B, J, 2]``, H36M-17.
+        confidence: ``[B, J]``.
+    """
+
+    def middle(joints: list[int]) -> tuple[Tensor, Tensor]:
+        weight = confidence[:, joints, None]
+        total = weight.sum(dim=1)
+        return (plane[:, joints] * weight).sum(dim=1) / total.clamp_min(1e-6), total > 0
+
+    (above, top_seen), (below, hips_seen) = middle(_ABOVE_HIPS), middle(_HIPS)
+    as_it_is = plane.new_tensor([0.0, -1.0])
+    up = F.normalize(torch.where(top_seen & hips_seen, above - below, as_it_is), dim=-1)
+    x, y = up.unbind(dim=-1)
+    return torch.stack([-y, x, -x, -y], dim=-1).unflatten(-1, (2, 2))
+
+
 def view_features(rays: Tensor, confidence: Tensor, frames: int) -> tuple[Tensor, Tensor]:
     """Input of the network ``[B, 3 W J + 1]``, and the rotation ``[B, 3, 3]`` into the axes of its output.
 
-    Keypoints on the plane z = 1 of the turned camera, centred and divided by the spread of the middle frame;
-    confidences; and the logarithm of the spread, which says how strong the perspective is. The neighbours keep their
-    distance from the middle frame, so that motion through the picture counts. Joints that were not seen stand at 0
-    with confidence 0.
+    Keypoints on the plane z = 1 of the camera turned by ``to_axis`` and ``to_upright``, centred and divided by the
+    spread of the middle frame; confidences; and the logarithm of the spread, which says how strong the perspective is.
+    The neighbours are turned with the middle frame and keep their distance from it, so that motion through the picture
+    counts. Joints that were not seen stand at 0 with confidence 0.
 
     Args:
         rays: ``[B, W, J, 3]``, z = 1, the frame in question in the middle; or ``[B, 1, J, 3]``, without neighbours.
@@ -149,6 +173,9 @@ def view_features(rays: Tensor, confidence: Tensor, frames: int) -> tuple[Tensor
     rotation = to_axis(rays[:, middle], confidence[:, middle])
     turned = torch.einsum("bij,bwnj->bwni", rotation, rays)
     plane = turned[..., :2] / turned[..., 2:].clamp_min(0.05)
+    upright = to_upright(plane[:, middle], confidence[:, middle])
+    plane = torch.einsum("bij,bwnj->bwni", upright, plane)
+    rotation = torch.cat([upright @ rotation[:, :2], rotation[:, 2:]], dim=1)
     weight = confidence[..., None]
     present = weight[:, middle]
     total = present.sum(dim=1, keepdim=True).clamp_min(1e-6)

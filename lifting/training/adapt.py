@@ -104,7 +104,7 @@ def limb_network(network: ScoreNetwork) -> ScoreNetwork:
     for joint, share in shares.items():
         first = first + share * shoulders[:, None].to(weight) * weight[:, joint : joint + 1]
 
-    limb = ScoreNetwork(len(kept), network.hidden, network.embed).to(weight.device)
+    limb = ScoreNetwork(len(kept), network.hidden, network.embed, body_axes=network.body_axes).to(weight.device)
     own = {name: value for name, value in network.state_dict().items() if name in limb.state_dict()}
     # Rounded as priors are stored, so that a control branch around it can be stored in half precision, too.
     own["pre_dense.weight"] = first.flatten(1).half().to(first)

@@ -67,12 +67,14 @@ class TrainSettings(FitSettings):
     Attributes:
         tilted: weight of poses whose trunk is far from upright, which are rare in the data.
         hidden, embed: width of the network.
+        body_axes: see ``ScoreNetwork``.
         augmentation: see there.
     """
 
     tilted: float = 3.0
     hidden: int = 1024
     embed: int = 512
+    body_axes: bool = True
     augmentation: Augmentation = field(default_factory=Augmentation)
 
 
@@ -81,12 +83,12 @@ class TrainState(RunState):
 
     @classmethod
     def new(cls, settings: TrainSettings, device: torch.device, weights: dict[str, Tensor] | None = None) -> TrainState:
-        """Random weights, or those of another prior of the same width."""
+        """Random weights, or those of another prior of the same width, in whichever axes it sees poses."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
-            network = ScoreNetwork(hidden=settings.hidden, embed=settings.embed)
+            network = ScoreNetwork(hidden=settings.hidden, embed=settings.embed, body_axes=settings.body_axes)
         if weights is not None:
-            network.load_state_dict(weights)
+            network.load_state_dict({name: weights.get(name, value) for name, value in network.state_dict().items()})
         return cls.of(network, settings, device)
 
     @classmethod

@@ -61,11 +61,13 @@ def test_only_seen_joints_say_where_the_middle_is(people: Tensor) -> None:
 
 def test_a_person_looks_the_same_wherever_the_camera_points(people: Tensor) -> None:
     confidence = torch.ones(12, 1, 17)
-    features, _ = view_features(rays_of(people)[:, None], confidence, 1)
-    pan = rotation_matrix("y", torch.tensor(0.4))
-    panned, _ = view_features(rays_of(people @ pan.T)[:, None], confidence, 1)
-    # what is left is the slight turn about the axis that the shortest ways differ by
-    assert (features - panned).abs().mean() < 0.06
+    features, rotation = view_features(rays_of(people)[:, None], confidence, 1)
+    # panned, tilted, and turned about the axis: a cartwheel looks like a walk
+    for axis, angle in (("y", 0.4), ("x", -0.3), ("z", 2.5)):
+        turn = rotation_matrix(axis, torch.tensor(angle))
+        other, back = view_features(rays_of(people @ turn.T)[:, None], confidence, 1)
+        assert torch.allclose(features, other, atol=1e-3)
+        assert torch.allclose(rotation, back @ turn, atol=1e-3)
     # twice the size in the picture: the same shape, and its logarithm tells
     nearer = torch.cat([rays_of(people)[..., :2] * 2, torch.ones(12, 17, 1)], dim=-1)
     centred = people - people.mean(dim=1, keepdim=True) + torch.tensor([0.0, 0.0, 40.0])
@@ -76,6 +78,36 @@ def test_a_person_looks_the_same_wherever_the_camera_points(people: Tensor) -> N
     assert torch.allclose(far[:, :51], near[:, :51], atol=2e-2)
     assert torch.allclose(near[:, 51] - far[:, 51], torch.full((12,), math.log(2.0)), atol=1e-2)
     assert torch.isfinite(nearer).all()
+
+
+def test_the_picture_is_turned_until_the_person_is_upright(people: Tensor) -> None:
+    hips, above = [0, 1, 4], [8, 9, 10, 11, 14]
+    generator = torch.Generator().manual_seed(3)
+    rays, confidence = rays_of(people), torch.rand(people.shape[:2], generator=generator)
+    features, rotation = view_features(rays[:, None], confidence[:, None], 1)
+    assert torch.allclose(rotation @ rotation.transpose(1, 2), torch.eye(3).expand_as(rotation), atol=1e-5)
+    assert torch.allclose(torch.linalg.det(rotation), torch.ones(len(rotation)), atol=1e-5)
+    turned = torch.einsum("bij,bnj->bni", rotation, rays)
+    plane = turned[..., :2] / turned[..., 2:]
+
+    def middle(joints: list[int]) -> Tensor:
+        weight = confidence[:, joints, None]
+        return (plane[:, joints] * weight).sum(dim=1) / weight.sum(dim=1)
+
+    up = middle(above) - middle(hips)
+    assert up[:, 0].abs().max() < 1e-5 and (up[:, 1] < 0).all()
+    # the features are the same points, about their centre and in units of their spread
+    points = features[:, :34].view(-1, 17, 2)
+    ratio = (points - points[:, :1])[:, 1:].norm(dim=-1) / (plane - plane[:, :1])[:, 1:].norm(dim=-1)
+    assert torch.allclose(ratio, ratio[:, :1].expand_as(ratio), rtol=1e-3)
+
+
+@pytest.mark.parametrize("hidden", [[0, 1, 4], [8, 9, 10, 11, 14]])
+def test_without_hips_or_what_is_above_them_the_picture_stays(people: Tensor, hidden: list[int]) -> None:
+    confidence = torch.ones(12, 1, 17)
+    confidence[..., hidden] = 0.0
+    _, rotation = view_features(rays_of(people)[:, None], confidence, 1)
+    assert torch.allclose(rotation, to_axis(rays_of(people), confidence[:, 0]), atol=1e-6)
 
 
 def test_neighbours_that_are_missing_stand_at_zero(people: Tensor) -> None:

@@ -125,9 +125,9 @@ class ScoreNetwork(nn.Module):
 
     @torch.no_grad()
     def folded(self, times: Tensor, dtype: torch.dtype, *, few_rows: bool = False) -> Callable[[Tensor, int], Tensor]:
-        """Flat poses ``[B, 3 J]`` and a step -> noise, both in ``dtype`` and in the axes in which the network sees poses.
+        """Flat poses ``[B, 3 J]`` and a step -> noise, both in ``dtype``; see ``FoldedScoreNetwork``.
 
-        ``FoldedScoreNetwork`` turns them. ``few_rows``: B will be a handful (see ``lifting.few_rows``).
+        Both are in the axes in which the network sees poses. ``few_rows``: B will be a handful (see ``lifting.few_rows``).
         """
         embedding = self.time_embedding(times)
         pre, b1_1, b1_2, b2_1, b2_2 = (

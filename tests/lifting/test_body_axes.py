@@ -103,7 +103,8 @@ def test_a_control_branch_sees_the_same_axes_as_its_prior() -> None:
 @pytest.mark.parametrize("name", ["prior.safetensors", "prior.pth"])
 def test_a_file_says_which_axes_its_prior_sees(tmp_path: Path, name: str) -> None:
     x, t = poses(3), TIMES
-    for network in (seen_from_the_body(), ScoreNetwork(hidden=64, embed=16), ControlNetwork.around(seen_from_the_body())):
+    body, camera = seen_from_the_body(), ScoreNetwork(hidden=64, embed=16)
+    for network in (body, camera, ControlNetwork.around(body)):
         save_prior(tmp_path / name, network.eval().requires_grad_(False), {}, torch.float32)
         stored = load_prior(tmp_path / name).network
         assert stored.body_axes == network.body_axes and torch.equal(stored(x, t), network(x, t))

@@ -127,7 +127,7 @@ class ScoreNetwork(nn.Module):
     def folded(self, times: Tensor, dtype: torch.dtype, *, few_rows: bool = False) -> Callable[[Tensor, int], Tensor]:
         """Flat poses ``[B, 3 J]`` and a step -> noise, both in ``dtype``; see ``FoldedScoreNetwork``.
 
-        Both are in the axes in which the network sees poses. ``few_rows``: B will be a handful (see ``lifting.few_rows``).
+        Both are in the axes in which the network sees poses. ``few_rows``: B will be a handful (``lifting.few_rows``).
         """
         embedding = self.time_embedding(times)
         pre, b1_1, b1_2, b2_1, b2_2 = (

@@ -69,6 +69,6 @@ def fast_schedule(
     return Schedule(t, torch.zeros_like(t), denoise, relax=relax, frozen=round(frozen * steps), weighted=True)
 
 
-def refining_schedule(steps: int = 10) -> Schedule:
+def refining_schedule(steps: int = 14) -> Schedule:
     """``fast_schedule`` from a learnt start: what is nearly right must not be taken back to the noise of t = 0.1."""
     return fast_schedule(steps, t_high=0.05)

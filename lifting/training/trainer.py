@@ -74,7 +74,7 @@ class TrainSettings(FitSettings):
     tilted: float = 3.0
     hidden: int = 1024
     embed: int = 512
-    body_axes: bool = True
+    body_axes: bool = False
     augmentation: Augmentation = field(default_factory=Augmentation)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 import torch.nn.functional as F
@@ -144,16 +145,28 @@ def to_upright(plane: Tensor, confidence: Tensor) -> Tensor:
         confidence: ``[B, J]``.
     """
 
-    def middle(joints: list[int]) -> tuple[Tensor, Tensor]:
-        weight = confidence[:, joints, None]
-        total = weight.sum(dim=1)
-        return (plane[:, joints] * weight).sum(dim=1) / total.clamp_min(1e-6), total > 0
+    weight = _ends_of_the_trunk(plane.device) * confidence[:, None]
+    total = weight.sum(dim=2, keepdim=True)
+    hips, above = (weight @ plane / total.clamp_min(1e-6)).unbind(dim=1)
+    known = (total > 0).all(dim=1)
+    x, y = F.normalize(torch.where(known, above - hips, _as_it_is(plane.device)), dim=1).unbind(dim=1)
+    return torch.stack([-y, x, -x, -y], dim=1).view(-1, 2, 2)
 
-    (above, top_seen), (below, hips_seen) = middle(_ABOVE_HIPS), middle(_HIPS)
-    as_it_is = plane.new_tensor([0.0, -1.0])
-    up = F.normalize(torch.where(top_seen & hips_seen, above - below, as_it_is), dim=-1)
-    x, y = up.unbind(dim=-1)
-    return torch.stack([-y, x, -x, -y], dim=-1).unflatten(-1, (2, 2))
+
+# They outlive the inference mode in which they may be asked for first.
+@cache
+@torch.inference_mode(False)
+def _ends_of_the_trunk(device: torch.device) -> Tensor:
+    """``[2, 17]`` 1 for the joints of H36M-17 that say where the hips are, and where what is above them."""
+    ends = torch.zeros(2, 17)
+    ends[0, _HIPS], ends[1, _ABOVE_HIPS] = 1.0, 1.0
+    return ends.to(device)
+
+
+@cache
+@torch.inference_mode(False)
+def _as_it_is(device: torch.device) -> Tensor:
+    return torch.tensor([0.0, -1.0], device=device)
 
 
 def view_features(rays: Tensor, confidence: Tensor, frames: int) -> tuple[Tensor, Tensor]:
@@ -171,10 +184,10 @@ def view_features(rays: Tensor, confidence: Tensor, frames: int) -> tuple[Tensor
     """
     middle = rays.shape[1] // 2
     rotation = to_axis(rays[:, middle], confidence[:, middle])
-    turned = torch.einsum("bij,bwnj->bwni", rotation, rays)
+    turned = rays.flatten(1, 2) @ rotation.transpose(1, 2)
     plane = turned[..., :2] / turned[..., 2:].clamp_min(0.05)
-    upright = to_upright(plane[:, middle], confidence[:, middle])
-    plane = torch.einsum("bij,bwnj->bwni", upright, plane)
+    upright = to_upright(plane.unflatten(1, rays.shape[1:3])[:, middle], confidence[:, middle])
+    plane = (plane @ upright.transpose(1, 2)).view(*rays.shape[:3], 2)
     rotation = torch.cat([upright @ rotation[:, :2], rotation[:, 2:]], dim=1)
     weight = confidence[..., None]
     present = weight[:, middle]

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from lifting.schedule import refining_schedule
 from pipeline.results import load_result
 from tests.pipeline.conftest import write_frames
 
@@ -70,7 +71,7 @@ def test_the_result_says_what_made_it(short_clip: Path, tmp_path: Path) -> None:
     assert metadata["camera"] == {"source": "--fov 40", "fov_deg": 40.0}
     assert metadata["prior"]["sha256"] and metadata["detector"]["name"] == "movenet"
     assert metadata["settings"]["person_height"] == 1.6
-    assert metadata["settings"]["lifting"]["steps"] == 20
+    assert metadata["settings"]["lifting"]["steps"] == len(refining_schedule())
     assert metadata["settings"]["computed_on"] in ("cpu", "cuda", "mps")
     assert metadata["settings"]["starting_poses_sha256"]
     assert metadata["video"]["file"] == "short.mp4"

@@ -90,6 +90,6 @@ def learnt_poses(network: StartNetwork, rays: Tensor, confidence: Tensor, hypoth
         likely = guess.logits.argsort(dim=1, descending=True)[:, : hypotheses - 1, None, None]
         modes = guess.modes.gather(1, likely.expand(-1, -1, *guess.modes.shape[2:]))
         turned = torch.cat([turned, modes], dim=1)
-    x = torch.einsum("bji,bhnj->hbni", rotation, turned)
+    x = (turned @ rotation[:, None]).transpose(0, 1)
     # In three dimensions a Laplace distribution has the variance 4 b^2 along each axis.
     return x, 2.0 * guess.log_scale.exp()

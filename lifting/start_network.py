@@ -138,18 +138,19 @@ def to_upright(plane: Tensor, confidence: Tensor) -> Tensor:
     """Rotations ``[B, 2, 2]`` of the picture after which trunk and head point upwards from the hips (to -y).
 
     Someone who turns a cartwheel looks the same to the network as someone who walks. Without any joint of the hips, or
-    without any above them, the picture stays as it is.
+    without any above them, and where both are the same point, the picture stays as it is.
 
     Args:
         plane: ``[B, J, 2]``, H36M-17.
         confidence: ``[B, J]``.
     """
-
     weight = _ends_of_the_trunk(plane.device) * confidence[:, None]
     total = weight.sum(dim=2, keepdim=True)
     hips, above = (weight @ plane / total.clamp_min(1e-6)).unbind(dim=1)
-    known = (total > 0).all(dim=1)
-    x, y = F.normalize(torch.where(known, above - hips, _as_it_is(plane.device)), dim=1).unbind(dim=1)
+    up = above - hips
+    length = up.norm(dim=1, keepdim=True)
+    known = (total > 0).all(dim=1) & (length > 1e-6)
+    x, y = torch.where(known, up / length.clamp_min(1e-6), _as_it_is(plane.device)).unbind(dim=1)
     return torch.stack([-y, x, -x, -y], dim=1).view(-1, 2, 2)
 
 

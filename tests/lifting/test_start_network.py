@@ -110,6 +110,13 @@ def test_without_hips_or_what_is_above_them_the_picture_stays(people: Tensor, hi
     assert torch.allclose(rotation, to_axis(rays_of(people), confidence[:, 0]), atol=1e-6)
 
 
+def test_someone_who_is_a_single_point_is_still_turned_by_a_rotation() -> None:
+    rays = torch.tensor([0.2, -0.1, 1.0]).expand(1, 1, 17, 3)
+    features, rotation = view_features(rays, torch.ones(1, 1, 17), 1)
+    assert torch.allclose(rotation @ rotation.transpose(1, 2), torch.eye(3)[None], atol=1e-5)
+    assert torch.isfinite(features).all()
+
+
 def test_neighbours_that_are_missing_stand_at_zero(people: Tensor) -> None:
     rays, confidence = rays_of(people)[:, None], torch.ones(12, 1, 17)
     alone, _ = view_features(rays, confidence, 5)

@@ -8,23 +8,30 @@ from numpy.typing import NDArray
 from detectors.layouts import H36M_17, LAYOUTS
 from detectors.people import PersonTrack2D
 
-__all__ = ["to_h36m17"]
+__all__ = [
+    "HEAD_TOP_FROM_THORAX",
+    "NOSE_FROM_THORAX",
+    "SPINE_ALONG_TRUNK",
+    "THORAX_ABOVE_SHOULDERS",
+    "TRUST",
+    "to_h36m17",
+]
 
 # Other names under which layouts report these joints (Halpe-26: neck, hip, head).
 _ALIASES = {"pelvis": ("hip", "root"), "thorax": ("neck",), "head_top": ("head",)}
 
 # Where derived joints lie, fitted on motion capture in Human3.6M order (40,723 CMU and HDM05 poses): lengths in units
 # of the trunk, middle of the hips to middle of the shoulders (51 cm). Residuals are medians in 3D.
-_THORAX_ABOVE_SHOULDERS = 0.061  # along the trunk; 2.5 cm (4.1 cm with the middle of the shoulders itself)
-_SPINE_ALONG_TRUNK = 0.497  # 3.0 cm
+THORAX_ABOVE_SHOULDERS = 0.061  # along the trunk; 2.5 cm (4.1 cm with the middle of the shoulders itself)
+SPINE_ALONG_TRUNK = 0.497  # 3.0 cm
 # A face keypoint is not what the 17 joints call nose and head top: the motion capture has them 0.222 and 0.385 trunks
 # from the thorax; triangulated COCO keypoints of a person have the nose 0.387 and the ears 0.301 trunks from it.
-_NOSE_FROM_THORAX = 0.222 / 0.387
-_HEAD_TOP_FROM_THORAX = 0.385 / 0.301
+NOSE_FROM_THORAX = 0.222 / 0.387
+HEAD_TOP_FROM_THORAX = 0.385 / 0.301
 
 # A derived joint is as certain as its least certain source times this, which is less the further it is from what was
 # seen.
-_TRUST = {"pelvis": 1.0, "thorax": 0.8, "spine": 0.4, "nose": 0.6, "head_top": 0.4}
+TRUST = {"pelvis": 1.0, "thorax": 0.8, "spine": 0.4, "nose": 0.6, "head_top": 0.4}
 
 _Joint = tuple[NDArray[np.float64], NDArray[np.float64]]  # xy [T, 2], confidence [T]
 
@@ -71,13 +78,13 @@ def _derive(have: dict[str, _Joint], layout: str) -> None:
     face_nose = have.pop("nose", None)
     ears: list[str] = [name for name in ("left_ear", "right_ear") if name in have]
     have.setdefault("pelvis", _scaled(hips, "pelvis"))
-    have.setdefault("thorax", _on_line(hips, shoulders, 1.0 + _THORAX_ABOVE_SHOULDERS, "thorax"))
-    have.setdefault("spine", _on_line(hips, shoulders, _SPINE_ALONG_TRUNK, "spine"))
+    have.setdefault("thorax", _on_line(hips, shoulders, 1.0 + THORAX_ABOVE_SHOULDERS, "thorax"))
+    have.setdefault("spine", _on_line(hips, shoulders, SPINE_ALONG_TRUNK, "spine"))
     if face_nose is not None:
-        have["nose"] = _on_line(have["thorax"], face_nose, _NOSE_FROM_THORAX, "nose")
+        have["nose"] = _on_line(have["thorax"], face_nose, NOSE_FROM_THORAX, "nose")
     if ears:
         # one hidden ear is no reason to give up: the better seen one counts for more
-        have.setdefault("head_top", _on_line(have["thorax"], _weighted(have, ears), _HEAD_TOP_FROM_THORAX, "head_top"))
+        have.setdefault("head_top", _on_line(have["thorax"], _weighted(have, ears), HEAD_TOP_FROM_THORAX, "head_top"))
     elif face_nose is not None:
         have.setdefault("head_top", _on_line(have["thorax"], face_nose, 1.0, "head_top"))
 
@@ -104,4 +111,4 @@ def _on_line(start: _Joint, end: _Joint, share: float, joint: str) -> _Joint:
 
 
 def _scaled(joint: _Joint, name: str) -> _Joint:
-    return joint[0], joint[1] * _TRUST[name]
+    return joint[0], joint[1] * TRUST[name]

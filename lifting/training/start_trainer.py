@@ -14,8 +14,8 @@ from lifting.start_network import OFFSETS_S, StartGuess, StartNetwork, view_feat
 from lifting.training.augment import Augmentation, Windows, draw_windows
 from lifting.training.engine import Objective, Pacing, RunState
 from lifting.training.processes import Team
+from lifting.training.sampling import sampling_weights
 from lifting.training.skeleton import take_apart
-from lifting.training.trainer import sampling_weights
 from lifting.training.views import Views, draw_views
 
 __all__ = [
@@ -34,7 +34,8 @@ class StartSettings(Pacing):
     """Settings of a training run.
 
     Attributes:
-        tilted: weight of poses whose trunk is far from upright, which are rare in the data.
+        tilted, rare: how much more often poses are drawn whose trunk is far from upright, and those that few others
+            resemble; see ``lifting.training.sampling``.
         modes_weight, scale_weight, choice_weight: shares in the loss of the other explanations, the error, the choice.
         hidden, blocks, modes: size of the network.
         augmentation, views: see there.
@@ -43,6 +44,7 @@ class StartSettings(Pacing):
     steps: int = 20_000
     batch: int = 1024
     tilted: float = 3.0
+    rare: float = 0.0
     modes_weight: float = 0.2
     scale_weight: float = 0.02
     choice_weight: float = 0.02
@@ -116,7 +118,7 @@ def looking(poses: NDArray[np.floating], clip: NDArray[np.integer], fps: float, 
     world = torch.from_numpy(np.asarray(poses, np.float32))
     parts = take_apart(world)
     windows = Windows.around(world[:, 0], torch.from_numpy(np.asarray(clip)), pose_offsets(fps), fps)
-    weights = sampling_weights(poses, settings.tilted)
+    weights = sampling_weights(poses, settings.tilted, settings.rare)
 
     def objective(model: nn.Module, generator: torch.Generator, device: torch.device, team: Team) -> Tensor:
         motion, present = draw_windows(parts, windows, weights, settings.batch, settings.augmentation, generator)

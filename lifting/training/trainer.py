@@ -17,6 +17,7 @@ from lifting.sde import log_mean, marginal_std
 from lifting.training.augment import Augmentation, draw_poses
 from lifting.training.engine import DataRecord, Objective, Pacing, RunState, fit
 from lifting.training.processes import Team
+from lifting.training.sampling import sampling_weights
 from lifting.training.skeleton import BodyParts, take_apart
 
 __all__ = [
@@ -26,7 +27,6 @@ __all__ = [
     "denoising",
     "denoising_loss",
     "drawn_from",
-    "sampling_weights",
     "train",
     "validation_losses",
 ]
@@ -65,13 +65,15 @@ class TrainSettings(FitSettings):
     """Settings of the training of a prior.
 
     Attributes:
-        tilted: weight of poses whose trunk is far from upright, which are rare in the data.
+        tilted, rare: how much more often poses are drawn whose trunk is far from upright, and those that few others
+            resemble; see ``lifting.training.sampling``.
         hidden, embed: width of the network.
         body_axes: see ``ScoreNetwork``.
         augmentation: see there.
     """
 
     tilted: float = 3.0
+    rare: float = 0.0
     hidden: int = 1024
     embed: int = 512
     body_axes: bool = False
@@ -116,13 +118,6 @@ def denoising_loss(network: nn.Module, poses: Tensor, times: Tensor, noise: Tens
     return error.square().mean(dim=(1, 2))
 
 
-def sampling_weights(poses: NDArray[np.floating], tilted: float) -> Tensor:
-    """``[N]`` weight of each pose: 1 if the trunk is upright, rising to ``tilted`` from 20 to 60 degrees."""
-    trunk = poses[:, 8] - poses[:, 0]
-    tilt = np.degrees(np.arccos(np.clip(trunk[:, 1] / np.linalg.norm(trunk, axis=1), -1, 1)))
-    return torch.from_numpy(1.0 + (tilted - 1.0) * np.clip((tilt - 20) / 40, 0, 1)).float()
-
-
 @torch.no_grad()
 def validation_losses(network: nn.Module, poses: Tensor, seed: int = 0) -> dict[float, float]:
     """Loss per noise level on fixed poses ``[N, 17, 3]`` (camera axes) with fixed noise: diffusion time -> loss."""
@@ -159,7 +154,7 @@ def train(
 def drawn_from(poses: NDArray[np.floating], settings: TrainSettings) -> Callable[[int, torch.Generator], Tensor]:
     """Source of varied batches for ``fit`` from poses ``[N, 17, 3]``, metres, y up."""
     parts: BodyParts = take_apart(torch.from_numpy(np.asarray(poses, np.float32)))
-    weights = sampling_weights(poses, settings.tilted)
+    weights = sampling_weights(poses, settings.tilted, settings.rare)
 
     def draw(count: int, generator: torch.Generator) -> Tensor:
         return draw_poses(parts, weights, count, settings.augmentation, generator)

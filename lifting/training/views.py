@@ -8,9 +8,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from detectors.h36m import HEAD_TOP_FROM_THORAX, NOSE_FROM_THORAX, SPINE_ALONG_TRUNK, THORAX_ABOVE_SHOULDERS, TRUST
+
 __all__ = ["Views", "draw_views"]
 
-# H36M_17: what leaves the picture or is hidden together
+_PELVIS, _SPINE, _THORAX, _NOSE, _HEAD = 0, 7, 8, 9, 10  # H36M_17
+_HIPS, _SHOULDERS = [1, 4], [11, 14]
+# what leaves the picture or is hidden together
 _TOGETHER = ([11, 12, 13], [14, 15, 16], [12, 13], [15, 16], [2, 3], [5, 6], [2, 3, 5, 6])
 
 
@@ -24,6 +28,9 @@ class Views:
         exact: share of poses whose keypoints are exact.
         noise_m: largest standard deviation of the other keypoints, metres at the person's depth.
         doubtful: share of poses with confidences below 1; errors grow as confidence falls.
+        derived: share of people whose central joints are placed from hips, shoulders and face, as those of COCO
+            keypoints are (``detectors.h36m``).
+        face_m: spread of where the face is to such detectors, metres.
         hidden: probability of each way in which joints are hidden: single ones, an arm, a hand, a lower leg, both legs.
         alone: share of frames that are seen without their neighbours.
     """
@@ -34,6 +41,8 @@ class Views:
     exact: float = 0.2
     noise_m: float = 0.035
     doubtful: float = 0.6
+    derived: float = 0.0
+    face_m: float = 0.03
     hidden: float = 0.06
     alone: float = 0.3
 
@@ -80,4 +89,34 @@ def draw_views(poses: Tensor, present: Tensor, views: Views, generator: torch.Ge
     gone = (uniform(1) < views.alone) | (uniform(frames) < 0.05)
     gone[:, frames // 2] = False
     confidence = confidence * ~hidden * (present & ~gone)[..., None]
+    if views.derived > 0:
+        face = views.face_m * normal(1, 2, 2) / z[:, None, None, None]
+        from_limbs = uniform(1) < views.derived
+        derived, trusted = _derived(plane, confidence, face)
+        plane = torch.where(from_limbs[..., None, None], derived, plane)
+        confidence = torch.where(from_limbs[..., None], trusted, confidence)
     return torch.cat([plane, torch.ones_like(plane[..., :1])], dim=-1), confidence
+
+
+def _derived(plane: Tensor, confidence: Tensor, face: Tensor) -> tuple[Tensor, Tensor]:
+    """What ``detectors.h36m.to_h36m17`` makes of keypoints without central joints: ``plane`` and ``confidence``.
+
+    The face that such detectors see is where nose and head top would have to be for it; ``face`` is where it is seen
+    beside that, ``[B, 1, 2, 2]``: nose, ears.
+    """
+    hips, shoulders = plane[..., _HIPS, :].mean(dim=-2), plane[..., _SHOULDERS, :].mean(dim=-2)
+    of_hips, of_shoulders = (confidence[..., joints].amin(dim=-1) for joints in (_HIPS, _SHOULDERS))
+    of_trunk = torch.minimum(of_hips, of_shoulders)
+    thorax = hips + (1.0 + THORAX_ABOVE_SHOULDERS) * (shoulders - hips)
+    found, trust = plane.clone(), confidence.clone()
+    found[..., _PELVIS, :], trust[..., _PELVIS] = hips, of_hips * TRUST["pelvis"]
+    found[..., _SPINE, :], trust[..., _SPINE] = hips + SPINE_ALONG_TRUNK * (shoulders - hips), of_trunk * TRUST["spine"]
+    found[..., _THORAX, :], trust[..., _THORAX] = thorax, of_trunk * TRUST["thorax"]
+    moved = thorax - plane[..., _THORAX, :]
+    for joint, share, name, part in (
+        (_NOSE, NOSE_FROM_THORAX, "nose", 0),
+        (_HEAD, HEAD_TOP_FROM_THORAX, "head_top", 1),
+    ):
+        found[..., joint, :] += (1.0 - share) * moved + share * face[..., part, :]
+        trust[..., joint] = torch.minimum(trust[..., _THORAX], confidence[..., joint]) * TRUST[name]
+    return found, trust

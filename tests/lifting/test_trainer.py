@@ -18,7 +18,6 @@ from lifting.training.trainer import (
     TrainSettings,
     TrainState,
     denoising_loss,
-    sampling_weights,
     train,
     validation_losses,
 )
@@ -99,16 +98,6 @@ def test_validation_tells_noise_levels_apart(network: ScoreNetwork, motion: NDAr
     noise = torch.randn(poses.shape, generator=generator)
     single = denoising_loss(network, poses, torch.full((30,), 0.06), noise).mean()
     assert losses[0.06] == pytest.approx(float(single), rel=1e-4)
-
-
-def test_tilted_poses_weigh_more(body: NDArray[np.float64]) -> None:
-    def tilted(degrees: float) -> NDArray[np.float64]:
-        c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
-        return body @ np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]]).T
-
-    poses = np.stack([tilted(angle) for angle in (0, 19, 40, 60, 90, 180, -90)])
-    assert sampling_weights(poses, 3.0).tolist() == pytest.approx([1, 1, 2, 3, 3, 3, 3])
-    assert sampling_weights(poses, 1.0).tolist() == pytest.approx([1] * 7)
 
 
 def test_rate_warms_up_and_falls_as_a_cosine() -> None:

@@ -10,6 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from detectors.h36m import HEAD_TOP_FROM_THORAX, NOSE_FROM_THORAX, to_h36m17
+from detectors.layouts import COCO_17, H36M_17
+from detectors.people import PersonTrack2D
 from lifting.training.augment import Augmentation, Windows, draw_poses, draw_windows
 from lifting.training.skeleton import take_apart
 from lifting.training.views import Views, draw_views
@@ -188,3 +191,62 @@ def test_neighbours_and_limbs_go_missing(people: tuple[Tensor, Tensor]) -> None:
     gone = hidden[:, 1] == 0
     assert 0.15 < gone.float().mean() < 0.7 and gone[:, 13].float().mean() > gone[:, 12].float().mean() - 0.05
     assert gone[:, 13].float().mean() > gone[:, 0].float().mean()
+
+
+def as_from_coco(plane: Tensor, confidence: Tensor) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """``to_h36m17`` of a detector that sees the limbs, and the face where it belongs for nose and head top."""
+    thorax = plane[:, H36M_17.index("thorax")]
+    keypoints, sure = np.zeros((len(plane), 17, 2), np.float32), np.zeros((len(plane), 17), np.float32)
+    face = {"nose": ("nose", NOSE_FROM_THORAX)} | {
+        f"{side}_ear": ("head_top", HEAD_TOP_FROM_THORAX) for side in ("left", "right")
+    }
+    for index, name in enumerate(COCO_17.joints):
+        if name in face:
+            joint, share = H36M_17.index(face[name][0]), face[name][1]
+            keypoints[:, index] = thorax + (plane[:, joint] - thorax) / share
+        elif name in H36M_17.joints:
+            joint = H36M_17.index(name)
+            keypoints[:, index] = plane[:, joint]
+        else:
+            continue
+        sure[:, index] = confidence[:, joint]
+    times = np.arange(len(plane))
+    return to_h36m17(PersonTrack2D(1, times, times / 30.0, keypoints, sure, np.zeros((len(plane), 4)), COCO_17.name))
+
+
+def test_derived_joints_lie_where_those_of_coco_keypoints_are_placed(people: tuple[Tensor, Tensor]) -> None:
+    motion, present = people
+    some = replace(CLEAR, doubtful=1.0, hidden=0.3, noise_m=0.0, face_m=0.0)
+    (plain, sure), (derived, trusted) = (
+        draw_views(motion, present, replace(some, derived=share), generator()) for share in (0.0, 1.0)
+    )
+    flat = [value.flatten(0, 1) for value in (plain[..., :2], sure, derived[..., :2], trusted)]
+    keypoints, confidence = as_from_coco(flat[0], flat[1])
+    np.testing.assert_allclose(flat[3].numpy(), confidence, atol=1e-6)
+    seen = confidence > 0
+    assert 0.5 < seen.mean() < 1
+    np.testing.assert_allclose(flat[2].numpy()[seen], keypoints[seen], atol=1e-5)
+    moved = (derived - plain).norm(dim=-1).flatten(0, 1)[torch.from_numpy(seen)]
+    assert moved.max() > 0.01
+
+
+def test_a_share_of_people_is_derived_and_their_faces_are_off(people: tuple[Tensor, Tensor]) -> None:
+    motion, present = people
+    near = replace(CLEAR, nearest_m=3.0, farthest_m=3.000001)
+    plain, _ = draw_views(motion, present, near, generator())
+    half, _ = draw_views(motion, present, replace(near, derived=0.5, face_m=0.0), generator())
+    spine = H36M_17.index("spine")
+    changed = ((half - plain)[:, :, spine].norm(dim=-1) > 1e-5).float()
+    assert changed.mean() == pytest.approx(0.5, abs=0.12)
+    # for all frames of a window or for none
+    assert set(changed.mean(dim=1).tolist()) <= {0.0, 1.0}
+    exact, off = (
+        draw_views(motion, present, replace(near, derived=1.0, face_m=spread), generator())[0] for spread in (0.0, 0.03)
+    )
+    error = 3.0 * (off - exact)[..., :2]
+    limbs = [joint for joint, name in enumerate(H36M_17.joints) if name not in ("nose", "head_top")]
+    assert error[:, :, limbs].abs().max() == 0
+    for name, share in (("nose", NOSE_FROM_THORAX), ("head_top", HEAD_TOP_FROM_THORAX)):
+        of_face = error[:, :, H36M_17.index(name)]
+        assert of_face.std() == pytest.approx(0.03 * share, rel=0.15)
+        assert torch.allclose(of_face[:, 0], of_face[:, 2], atol=1e-6)

@@ -15,6 +15,7 @@ __all__ = ["NeighbourRows", "TimeKernel", "TorchKernel", "neighbour_rows", "smoo
 
 _REACH = 3.0  # standard deviations after which a neighbour no longer counts
 _REGULARISER = 1e-3
+_LEAST_TRUST = 0.05  # a joint that is not seen in any frame is smoothed, too
 
 
 @dataclass(frozen=True)
@@ -23,20 +24,21 @@ class TimeKernel:
 
     Attributes:
         index: ``[B, K]`` int64 rows; unused places point to the row itself with weight 0.
-        weight: ``[B, K]`` float64, each row sums to 1.
+        weight: ``[B, K]`` float64, or ``[B, K, J]`` with a filter for each joint; sums over K are 1.
     """
 
     index: NDArray[np.int64]
     weight: NDArray[np.float64]
 
     def __call__(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Filter an array ``[B, ...]``."""
+        """Filter an array ``[B, ...]``; with a filter for each joint, ``[B, J, ...]``."""
         # One neighbour at a time: all of them at once are gigabytes for an hour of video.
-        flat = rows.reshape(len(rows), math.prod(rows.shape[1:]))
-        total = np.zeros((len(self.index), flat.shape[1]))
-        for index, weight in zip(self.index.T, self.weight.T, strict=True):
-            total += weight[:, None] * flat[index]
-        return total.reshape(-1, *rows.shape[1:])
+        kept = rows.shape[: self.weight.ndim - 1]
+        flat = rows.reshape(*kept, math.prod(rows.shape[len(kept) :]))
+        total = np.zeros((len(self.index), *flat.shape[1:]))
+        for index, weight in zip(self.index.T, np.moveaxis(self.weight, 1, 0), strict=True):
+            total += weight[..., None] * flat[index]
+        return total.reshape(len(self.index), *rows.shape[1:])
 
     def of(self, rows: NDArray[np.int64]) -> TimeKernel:
         """The same filter for some rows, by their numbers; it is still fed with all."""
@@ -59,15 +61,24 @@ class TorchKernel:
     def repeated(self, count: int) -> TorchKernel:
         """The filter for ``count`` copies of the rows, one after the other."""
         shift = torch.arange(count, device=self.index.device).repeat_interleave(len(self.index)) * len(self.index)
-        return TorchKernel(self.index.repeat(count, 1) + shift[:, None], self.weight.repeat(count, 1))
+        weight = self.weight.repeat(count, *[1] * (self.weight.dim() - 1))
+        return TorchKernel(self.index.repeat(count, 1) + shift[:, None], weight)
 
     def __call__(self, rows: Tensor) -> Tensor:
-        """Filter a tensor ``[B, ...]``."""
+        """Filter a tensor ``[B, ...]``; with a filter for each joint, ``[B, J, ...]``."""
+        if self.weight.dim() == 3:
+            return torch.einsum("bkj,bkjd->bjd", self.weight, rows.flatten(2)[self.index]).view(-1, *rows.shape[1:])
         flat = rows.flatten(1)
         return torch.einsum("bk,bkd->bd", self.weight, flat[self.index]).view(-1, *rows.shape[1:])
 
 
-def time_kernel(time_s: NDArray[np.float64], group: NDArray[np.int64], sigma_s: float, degree: int = 1) -> TimeKernel:
+def time_kernel(
+    time_s: NDArray[np.float64],
+    group: NDArray[np.int64],
+    sigma_s: float,
+    degree: int = 1,
+    confidence: NDArray[np.float64] | None = None,
+) -> TimeKernel:
     """Local polynomial regression with Gaussian weights.
 
     The filter looks at true times, so 24, 60 and variable frames a second behave alike, and it is unbiased for motion
@@ -78,6 +89,8 @@ def time_kernel(time_s: NDArray[np.float64], group: NDArray[np.int64], sigma_s: 
         group: ``[B]`` rows of one group (a track without long gaps) are neighbours; equal ones stand together.
         sigma_s: standard deviation of the Gaussian, seconds, > 0.
         degree: 0, 1 or 2.
+        confidence: ``[B, J]`` in 0..1. Then there is a filter for each joint, in which frames that show the joint well
+            count for more; where it is seen equally well in all frames, the filter is that without confidence.
     """
     if sigma_s <= 0 or degree not in (0, 1, 2):
         raise ValueError(f"a time kernel needs a positive width and degree 0 to 2, not {sigma_s} and {degree}")
@@ -92,15 +105,26 @@ def time_kernel(time_s: NDArray[np.float64], group: NDArray[np.int64], sigma_s: 
     index = np.where(inside, index, rows[:, None])
     lag = (axis[index] - axis[:, None]) / sigma_s
     gauss = np.where(inside, np.exp(-0.5 * lag**2), 0.0)
-    basis = lag[..., None] ** np.arange(degree + 1)
-    moments = np.einsum("bk,bki,bkj->bij", gauss, basis, basis)
+    if confidence is None:
+        return TimeKernel(index, _fitted(gauss[..., None], lag, degree)[..., 0])
+    # Divided by their mean, so that low confidence everywhere means the same as none.
+    trust = np.maximum(confidence, _LEAST_TRUST)[index] * gauss[..., None]
+    trust *= (gauss.sum(axis=1, keepdims=True) / trust.sum(axis=1))[:, None]
+    return TimeKernel(index, _fitted(trust, lag, degree))
+
+
+def _fitted(weight: NDArray[np.float64], lag: NDArray[np.float64], degree: int) -> NDArray[np.float64]:
+    """Filters ``[B, K, J]`` that give the value at lag 0 of the polynomials fitted with weights ``[B, K, J]``."""
+    powers = lag[..., None] ** np.arange(2 * degree + 1)
+    sums = np.einsum("bkj,bkp->bjp", weight, powers, optimize=True)
+    moments = sums[..., np.add.outer(np.arange(degree + 1), np.arange(degree + 1))]
     # Alone or with one neighbour the fit is not determined: the ridge makes it an average.
-    moments += np.diag([0.0] + [_REGULARISER] * degree)
-    unit = np.zeros((count, degree + 1, 1))
-    unit[:, 0] = 1.0
+    moments = moments + np.diag([0.0] + [_REGULARISER] * degree)
+    unit = np.zeros((*moments.shape[:2], degree + 1, 1))
+    unit[..., 0, 0] = 1.0
     solution = np.linalg.solve(moments, unit)[..., 0]
-    weight = gauss * np.einsum("bki,bi->bk", basis, solution)
-    return TimeKernel(index, weight / weight.sum(axis=1, keepdims=True))
+    fitted = weight * np.einsum("bkp,bjp->bkj", powers[..., : degree + 1], solution, optimize=True)
+    return np.asarray(fitted / fitted.sum(axis=1, keepdims=True))
 
 
 def _one_axis(time_s: NDArray[np.float64], group: NDArray[np.int64], apart_s: float) -> NDArray[np.float64]:

@@ -175,3 +175,47 @@ def test_some_rows_of_a_kernel() -> None:
     assert np.allclose(kernel.of(chosen)(rows), kernel(rows)[chosen], atol=1e-12)
     some = kernel.of(chosen).on(torch.device("cpu"))(torch.from_numpy(rows).float())
     assert np.allclose(some.numpy(), kernel(rows)[chosen], atol=1e-5)
+
+
+class TestConfidence:
+    time_s = irregular(40)
+    group = np.repeat([0, 1], [25, 15])
+
+    @pytest.mark.parametrize("degree", [0, 1, 2])
+    @pytest.mark.parametrize("everywhere", [1.0, 0.4, 0.0])
+    def test_equal_confidence_is_none(self, degree: int, everywhere: float) -> None:
+        rows = np.random.default_rng(0).normal(size=(40, 17, 3))
+        plain = time_kernel(self.time_s, self.group, 0.07, degree)(rows)
+        trusted = time_kernel(self.time_s, self.group, 0.07, degree, np.full((40, 17), everywhere))
+        assert trusted.weight.shape[2] == 17 and np.allclose(trusted(rows), plain, atol=1e-10)
+
+    def test_motion_is_kept_whatever_was_seen(self) -> None:
+        confidence = np.random.default_rng(1).uniform(0.1, 1.0, (40, 3))
+        kernel = time_kernel(self.time_s, np.zeros(40, np.int64), 0.1, 2, confidence)
+        parabola = np.stack([1.0 + self.time_s, self.time_s**2, self.time_s - 2 * self.time_s**2], axis=1)
+        assert np.abs(kernel(parabola) - parabola).max() < 2e-3
+
+    def test_what_was_hardly_seen_follows_what_was_seen(self) -> None:
+        rows = np.zeros((40, 2, 3))
+        rows[12] = 1.0
+        confidence = np.ones((40, 2))
+        confidence[12, 1] = 0.0
+        found = time_kernel(self.time_s, self.group, 0.07, 2, confidence)(rows)
+        # the joint that was seen keeps a good part of its way, the other nearly nothing, there and beside it
+        assert found[12, 0, 0] > 0.25 and abs(found[12, 1, 0]) < 0.02
+        assert np.abs(found[9:16, 1]).max() < 0.1 * np.abs(found[9:16, 0]).max()
+
+    def test_joints_do_not_mix_and_copies_and_devices_agree(self) -> None:
+        confidence = np.random.default_rng(2).uniform(0.0, 1.0, (40, 17))
+        rows = np.random.default_rng(3).normal(size=(40, 17, 3))
+        kernel = time_kernel(self.time_s, self.group, 0.07, 2, confidence)
+        for joint in (0, 13):
+            alone = time_kernel(self.time_s, self.group, 0.07, 2, confidence[:, joint : joint + 1])
+            assert np.allclose(alone(rows[:, joint : joint + 1]), kernel(rows)[:, joint : joint + 1], atol=1e-12)
+        on_device = kernel.on(torch.device("cpu"))
+        tensor = torch.from_numpy(rows).float()
+        assert np.allclose(on_device(tensor), kernel(rows), atol=1e-5)
+        twice = on_device.repeated(2)(torch.cat([tensor, tensor.flip(0)]))
+        assert torch.allclose(twice, torch.cat([on_device(tensor), on_device(tensor.flip(0))]), atol=1e-6)
+        chosen = np.array([3, 30])
+        assert np.allclose(kernel.of(chosen)(rows), kernel(rows)[chosen], atol=1e-12)

@@ -67,7 +67,8 @@ class TorchKernel:
     def __call__(self, rows: Tensor) -> Tensor:
         """Filter a tensor ``[B, ...]``; with a filter for each joint, ``[B, J, ...]``."""
         if self.weight.dim() == 3:
-            return torch.einsum("bkj,bkjd->bjd", self.weight, rows.flatten(2)[self.index]).view(-1, *rows.shape[1:])
+            near = rows.flatten(2)[self.index]
+            return near.mul_(self.weight[..., None]).sum(dim=1).view(-1, *rows.shape[1:])
         flat = rows.flatten(1)
         return torch.einsum("bk,bkd->bd", self.weight, flat[self.index]).view(-1, *rows.shape[1:])
 

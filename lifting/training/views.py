@@ -15,7 +15,9 @@ __all__ = ["Views", "draw_views"]
 _PELVIS, _SPINE, _THORAX, _NOSE, _HEAD = 0, 7, 8, 9, 10  # H36M_17
 _HIPS, _SHOULDERS = [1, 4], [11, 14]
 # what leaves the picture or is hidden together
-_TOGETHER = ([11, 12, 13], [14, 15, 16], [12, 13], [15, 16], [2, 3], [5, 6], [2, 3, 5, 6])
+_TOGETHER = (
+    [11, 12, 13], [14, 15, 16], [12, 13], [15, 16], [13, 16], [2, 3], [5, 6], [3, 6], [2, 3, 5, 6], [9, 10], [10], [8],
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,9 @@ class Views:
         derived: share of people whose central joints are placed from hips, shoulders and face, as those of COCO
             keypoints are (``detectors.h36m``).
         face_m: spread of where the face is to such detectors, metres.
-        hidden: probability of each way in which joints are hidden: single ones, an arm, a hand, a lower leg, both legs.
+        hidden: probability with which joints are hidden now and then, with which some are hidden throughout, and half
+            of that of each group that is hidden together: an arm, hands, a lower leg, feet, both legs, the head.
+        cut: share of people whom an edge of the picture cuts off.
         alone: share of frames that are seen without their neighbours.
     """
 
@@ -44,6 +48,7 @@ class Views:
     derived: float = 0.0
     face_m: float = 0.03
     hidden: float = 0.06
+    cut: float = 0.0
     alone: float = 0.3
 
 
@@ -84,8 +89,15 @@ def draw_views(poses: Tensor, present: Tensor, views: Views, generator: torch.Ge
     plane = plane + error * (sigma / z[:, None, None])[..., None]
 
     hidden |= (uniform(frames, 17) < 0.1) & (uniform(1, 1) < views.hidden)
+    hidden |= (uniform(1, 17) < 0.2) & (uniform(1, 1) < views.hidden)
     for joints in _TOGETHER:
         hidden[..., joints] |= (uniform(1, 1) < views.hidden / 2) & (uniform(frames, 1) < 0.85)
+    if views.cut > 0:
+        # Most often below, where pictures end at hips, knees or feet: the angle is from there.
+        angle = math.pi / 2 * (4 * (uniform(1, 1) - 0.5)).round() * (uniform(1, 1) < 0.5)
+        along = plane[..., 0] * angle.sin() + plane[..., 1] * angle.cos()
+        edge = along[:, frames // 2].sort(dim=1).values.gather(1, (17 * (0.35 + 0.6 * uniform(1))).long())
+        hidden |= (along > edge[:, None]) & (uniform(1, 1) < views.cut)
     gone = (uniform(1) < views.alone) | (uniform(frames) < 0.05)
     gone[:, frames // 2] = False
     confidence = confidence * ~hidden * (present & ~gone)[..., None]

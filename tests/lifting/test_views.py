@@ -250,3 +250,40 @@ def test_a_share_of_people_is_derived_and_their_faces_are_off(people: tuple[Tens
         of_face = error[:, :, H36M_17.index(name)]
         assert of_face.std() == pytest.approx(0.03 * share, rel=0.15)
         assert torch.allclose(of_face[:, 0], of_face[:, 2], atol=1e-6)
+
+
+def test_joints_stay_hidden_and_groups_go_together(people: tuple[Tensor, Tensor]) -> None:
+    motion, present = people
+    _, hidden = draw_views(motion, present, replace(CLEAR, hidden=0.4), generator())
+    gone = hidden == 0
+    # single joints are gone from all frames, whatever group they are of
+    throughout = gone.all(dim=1)
+    assert throughout.float().mean(dim=0).min() > 0.04
+    middle = gone[:, 1].float()
+    for one, other in ((3, 6), (9, 10), (13, 16)):
+        together = (middle[:, one] * middle[:, other]).mean()
+        assert together > middle[:, one].mean() * middle[:, other].mean() + 0.05
+
+
+@pytest.mark.parametrize("share", [0.4, 1.0])
+def test_an_edge_cuts_people_off(people: tuple[Tensor, Tensor], share: float) -> None:
+    motion, present = people
+    rays, confidence = draw_views(motion, present, replace(CLEAR, cut=share), generator())
+    plain, clear = draw_views(motion, present, CLEAR, generator())
+    torch.testing.assert_close(rays, plain)
+    lost = (confidence == 0) & (clear > 0)
+    cut = lost[:, 1].any(dim=1)
+    assert cut.float().mean() == pytest.approx(share, abs=0.1)
+    at_most = lost[:, 1].float().mean(dim=1)
+    assert at_most.max() < 0.66
+    ways = torch.tensor([[0.0, 1.0], [1.0, 0.0], [-1.0, 0.0], [0.0, -1.0]])
+    along = plain[..., :2] @ ways.T
+    # nobody is behind the lens and no neighbour is missing altogether
+    clean = (
+        cut & (clear[:, 1] > 0).all(dim=1) & (confidence > 0).any(dim=2).all(dim=1) & (clear > 0).all(dim=2).all(dim=1)
+    )
+    beyond = along.masked_fill(~lost[..., None], torch.inf).amin(dim=(1, 2))
+    within = along.masked_fill(lost[..., None], -torch.inf).amax(dim=(1, 2))
+    # one straight edge, the same in all frames, has what is lost on one side and what is seen on the other
+    split = (beyond > within - 1e-5)[clean]
+    assert split.any(dim=1).all() and split[:, 0].float().mean() > 0.4 and (split.any(dim=0)).sum() >= 3

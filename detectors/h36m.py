@@ -10,9 +10,11 @@ from detectors.people import PersonTrack2D
 
 __all__ = [
     "HEAD_TOP_FROM_THORAX",
+    "HIPS_COUNT",
     "NOSE_FROM_THORAX",
     "SPINE_ALONG_TRUNK",
     "THORAX_ABOVE_SHOULDERS",
+    "THORAX_WITHOUT_HIPS",
     "TRUST",
     "to_h36m17",
 ]
@@ -29,8 +31,13 @@ SPINE_ALONG_TRUNK = 0.497  # 3.0 cm
 NOSE_FROM_THORAX = 0.222 / 0.387
 HEAD_TOP_FROM_THORAX = 0.385 / 0.301
 
+# The shoulders alone nearly say where the thorax is: below the first confidence of the hips, which somebody at a desk does
+# not show, it lies between them; above the second, where the trunk points to.
+HIPS_COUNT = (0.1, 0.3)
+THORAX_WITHOUT_HIPS = 0.75  # of its trust
+
 # A derived joint is as certain as its least certain source times this, which is less the further it is from what was
-# seen.
+# seen; the thorax, and with it the head, as certain as the shoulders.
 TRUST = {"pelvis": 1.0, "thorax": 0.8, "spine": 0.4, "nose": 0.6, "head_top": 0.4}
 
 _Joint = tuple[NDArray[np.float64], NDArray[np.float64]]  # xy [T, 2], confidence [T]
@@ -78,7 +85,7 @@ def _derive(have: dict[str, _Joint], layout: str) -> None:
     face_nose = have.pop("nose", None)
     ears: list[str] = [name for name in ("left_ear", "right_ear") if name in have]
     have.setdefault("pelvis", _scaled(hips, "pelvis"))
-    have.setdefault("thorax", _on_line(hips, shoulders, 1.0 + THORAX_ABOVE_SHOULDERS, "thorax"))
+    have.setdefault("thorax", _thorax(hips, shoulders))
     have.setdefault("spine", _on_line(hips, shoulders, SPINE_ALONG_TRUNK, "spine"))
     if face_nose is not None:
         have["nose"] = _on_line(have["thorax"], face_nose, NOSE_FROM_THORAX, "nose")
@@ -108,6 +115,15 @@ def _on_line(start: _Joint, end: _Joint, share: float, joint: str) -> _Joint:
     """The point at ``share`` of the way from ``start`` to ``end`` (beyond it above 1)."""
     xy = start[0] + share * (end[0] - start[0])
     return _scaled((xy, np.minimum(start[1], end[1])), joint)
+
+
+def _thorax(hips: _Joint, shoulders: _Joint) -> _Joint:
+    low, high = HIPS_COUNT
+    seen = np.where(np.isfinite(hips[0]).all(axis=-1), np.nan_to_num(hips[1]), 0.0)
+    share = np.clip((seen - low) / (high - low), 0.0, 1.0)
+    up = np.where(share[:, None] > 0, shoulders[0] - hips[0], 0.0)
+    place = shoulders[0] + THORAX_ABOVE_SHOULDERS * share[:, None] * up
+    return _scaled((place, shoulders[1] * (THORAX_WITHOUT_HIPS + (1 - THORAX_WITHOUT_HIPS) * share)), "thorax")
 
 
 def _scaled(joint: _Joint, name: str) -> _Joint:

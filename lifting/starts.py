@@ -17,6 +17,11 @@ from lifting.temporal import NeighbourRows
 __all__ = ["GridStart", "LearntStart", "Start", "Starts", "learnt_poses"]
 
 
+# Detectors place every joint; what lies beyond the picture they give away by a confidence near 0. The network has learnt
+# to do without a joint, and not what detectors guess.
+_GUESSED = 0.1
+
+
 @dataclass(frozen=True)
 class Starts:
     """H starts for each of B rows.
@@ -83,6 +88,7 @@ def learnt_poses(network: StartNetwork, rays: Tensor, confidence: Tensor, hypoth
         rays, confidence: ``[B, W, J, 3]`` and ``[B, W, J]`` of the rows, in the middle, and their neighbours.
         hypotheses: H.
     """
+    confidence = torch.where(confidence < _GUESSED, 0.0, confidence)
     features, rotation = view_features(rays, confidence, network.frames)
     guess = network(features)
     turned = guess.pose[:, None]

@@ -8,7 +8,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from detectors.h36m import HEAD_TOP_FROM_THORAX, NOSE_FROM_THORAX, SPINE_ALONG_TRUNK, THORAX_ABOVE_SHOULDERS, TRUST
+from detectors.h36m import (
+    HEAD_TOP_FROM_THORAX,
+    HIPS_COUNT,
+    NOSE_FROM_THORAX,
+    SPINE_ALONG_TRUNK,
+    THORAX_ABOVE_SHOULDERS,
+    THORAX_WITHOUT_HIPS,
+    TRUST,
+)
 
 __all__ = ["Views", "draw_views"]
 
@@ -119,11 +127,13 @@ def _derived(plane: Tensor, confidence: Tensor, face: Tensor) -> tuple[Tensor, T
     hips, shoulders = plane[..., _HIPS, :].mean(dim=-2), plane[..., _SHOULDERS, :].mean(dim=-2)
     of_hips, of_shoulders = (confidence[..., joints].amin(dim=-1) for joints in (_HIPS, _SHOULDERS))
     of_trunk = torch.minimum(of_hips, of_shoulders)
-    thorax = hips + (1.0 + THORAX_ABOVE_SHOULDERS) * (shoulders - hips)
+    known = ((of_hips - HIPS_COUNT[0]) / (HIPS_COUNT[1] - HIPS_COUNT[0])).clamp(0, 1)
+    thorax = shoulders + THORAX_ABOVE_SHOULDERS * known[..., None] * (shoulders - hips)
+    of_thorax = of_shoulders * (THORAX_WITHOUT_HIPS + (1 - THORAX_WITHOUT_HIPS) * known) * TRUST["thorax"]
     found, trust = plane.clone(), confidence.clone()
     found[..., _PELVIS, :], trust[..., _PELVIS] = hips, of_hips * TRUST["pelvis"]
     found[..., _SPINE, :], trust[..., _SPINE] = hips + SPINE_ALONG_TRUNK * (shoulders - hips), of_trunk * TRUST["spine"]
-    found[..., _THORAX, :], trust[..., _THORAX] = thorax, of_trunk * TRUST["thorax"]
+    found[..., _THORAX, :], trust[..., _THORAX] = thorax, of_thorax
     moved = thorax - plane[..., _THORAX, :]
     for joint, share, name, part in (
         (_NOSE, NOSE_FROM_THORAX, "nose", 0),

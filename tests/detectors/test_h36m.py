@@ -108,6 +108,36 @@ def test_a_derived_joint_is_at_most_as_certain_as_its_least_certain_source(
     assert sure[0, H36M_17.index("pelvis")] == pytest.approx(0.9)
 
 
+@pytest.mark.parametrize("hips", [0.0, 0.08, np.nan])
+def test_somebody_at_a_desk_has_a_thorax_and_a_head(coco: tuple[np.ndarray, np.ndarray], hips: float) -> None:
+    keypoints, confidence = coco
+    whole, whole_sure = to_h36m17(_track(keypoints, confidence))
+    below = [COCO_17.index(f"{side}_{part}") for side in ("left", "right") for part in ("hip", "knee", "ankle")]
+    confidence = confidence.copy()
+    confidence[:, below] = hips
+    keypoints = keypoints.copy()
+    keypoints[:, below] = np.nan if hips == 0.0 else keypoints[:, below] + 500.0
+    mapped, sure = to_h36m17(_track(keypoints, confidence))
+    shoulders = keypoints[:, [5, 6]].mean(axis=1)
+    np.testing.assert_allclose(_at(mapped, "thorax"), shoulders, atol=1e-3)
+    np.testing.assert_allclose(_at(sure, "thorax"), 0.75 * _at(whole_sure, "thorax"), rtol=1e-6)
+    for name in ("nose", "head_top"):
+        assert np.linalg.norm(_at(mapped, name) - _at(whole, name), axis=-1).max() < 10
+        assert np.all(_at(sure, name) > 0.7 * _at(whole_sure, name))
+    assert np.all(_at(sure, "spine") < 0.1) and np.all(_at(sure, "pelvis") < 0.1)
+
+
+def test_the_thorax_does_not_jump_as_hips_come_into_view(coco: tuple[np.ndarray, np.ndarray]) -> None:
+    keypoints, confidence = (value[:1].repeat(50, axis=0) for value in coco)
+    hips = [COCO_17.index(f"{side}_hip") for side in ("left", "right")]
+    confidence[:, hips] = np.linspace(0.0, 0.5, 50)[:, None]
+    mapped, sure = to_h36m17(_track(keypoints, confidence))
+    way = _at(mapped, "thorax")[:, 1]
+    trunk = keypoints[0, [5, 6], 1].mean() - keypoints[0, [11, 12], 1].mean()
+    assert way[-1] - way[0] == pytest.approx(0.061 * trunk, rel=1e-3)
+    assert np.abs(np.diff(way)).max() < 0.01 * abs(trunk) and np.all(np.diff(_at(sure, "thorax")) > -1e-9)
+
+
 def test_what_was_not_seen_has_no_place_and_no_confidence(coco: tuple[np.ndarray, np.ndarray]) -> None:
     keypoints, confidence = coco
     keypoints[0, COCO_17.index("right_wrist")] = np.nan  # claimed, but nowhere

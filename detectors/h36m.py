@@ -31,8 +31,8 @@ SPINE_ALONG_TRUNK = 0.497  # 3.0 cm
 NOSE_FROM_THORAX = 0.222 / 0.387
 HEAD_TOP_FROM_THORAX = 0.385 / 0.301
 
-# The shoulders alone nearly say where the thorax is: below the first confidence of the hips, which somebody at a desk does
-# not show, it lies between them; above the second, where the trunk points to.
+# The shoulders alone nearly say where the thorax is: below the first confidence of the hips, which somebody at a desk
+# does not show, it lies between them; above the second, where the trunk points to.
 HIPS_COUNT = (0.1, 0.3)
 THORAX_WITHOUT_HIPS = 0.75  # of its trust
 

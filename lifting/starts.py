@@ -17,8 +17,8 @@ from lifting.temporal import NeighbourRows
 __all__ = ["GridStart", "LearntStart", "Start", "Starts", "learnt_poses"]
 
 
-# Detectors place every joint; what lies beyond the picture they give away by a confidence near 0. The network has learnt
-# to do without a joint, and not what detectors guess.
+# Detectors place every joint; what lies beyond the picture they give away by a confidence near 0. The network has
+# learnt to do without a joint, and not what detectors guess.
 _GUESSED = 0.1
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from lifting.evidence import Evidence
 from lifting.geometry import reprojection_error
 from lifting.ipo import rotation_matrix
+from lifting.metrics import pa_mpjpe
 from lifting.prior import StartingPoses
 from lifting.start_network import OFFSETS_S, StartNetwork, to_axis, view_features
 from lifting.starts import LearntStart
@@ -163,7 +164,31 @@ def test_the_expected_error_grows_with_what_is_hidden(start: StartNetwork, peopl
     hidden = LearntStart(start, None)(evidence, 1).sigma_m
     assert seen is not None and hidden is not None and seen.shape == (12, 17)
     assert torch.all(seen[:, 1:] > 0.001) and seen.mean() < 0.1
-    assert (hidden[:, 16] / seen[:, 16]).median() > 2 > (hidden[:, 3] / seen[:, 3]).median()
+    assert (hidden[:, 16] / seen[:, 16]).median() > 1.7 > 1.2 > (hidden[:, 3] / seen[:, 3]).median()
+
+
+def test_what_detectors_guess_is_as_good_as_not_seen(start: StartNetwork, people: Tensor) -> None:
+    evidence = standing(people)
+    evidence.confidence[:, 1:8] = 0.0
+    without = LearntStart(start, None)(evidence, 1).x
+    evidence.rays[:, 1:8, :2] += 0.3
+    evidence.confidence[:, 1:8] = 0.05
+    torch.testing.assert_close(LearntStart(start, None)(evidence, 1).x, without)
+    evidence.confidence[:, 1:8] = 0.3
+    assert (LearntStart(start, None)(evidence, 1).x - without).abs().max() > 0.05
+
+
+@pytest.mark.parametrize("hidden", [[3, 6], [2, 3, 5, 6], [9, 10], [8], [0, 1, 2, 3, 4, 5, 6, 7]])
+def test_what_is_seen_of_people_who_are_cut_off_is_close(
+    start: StartNetwork, people: Tensor, hidden: list[int]
+) -> None:
+    evidence = standing(people)
+    evidence.confidence[:, hidden] = 0.0
+    x = LearntStart(start, None)(evidence, 1).x[0]
+    seen = [joint for joint in range(17) if joint not in hidden]
+    # How somebody at a desk leans towards the camera, nothing in the picture tells: the shape is judged.
+    errors = pa_mpjpe(x[:, seen].double().numpy(), people[:, seen].double().numpy())
+    assert np.median(errors) < 0.08
 
 
 def test_further_hypotheses_are_other_explanations(start: StartNetwork, people: Tensor) -> None:

@@ -111,7 +111,10 @@ def read_settings(made: Callable[..., T], config: Path | None, given: Mapping[st
     try:
         return made(**values)
     except TypeError as error:
-        raise InputError(f"a setting of the training is not known: {error}; see docs/training.md") from error
+        # "Views.__init__() got an unexpected keyword argument 'cutt'": only the name is for the user.
+        _, unknown, name = str(error).partition("unexpected keyword argument ")
+        what = f"there is no setting {name} of the training" if unknown else "a setting of the training has a wrong value"
+        raise InputError(f"{what}; docs/training.md says where all are listed") from error
     except ValueError as error:
         raise InputError(str(error)) from error
 

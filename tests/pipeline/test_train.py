@@ -21,7 +21,7 @@ from lifting.training.processes import Team
 from lifting.training.trainer import TrainSettings
 from pipeline.errors import InputError
 from pipeline.progress import QuietReporter
-from pipeline.training import load_poses, train_prior
+from pipeline.training import load_poses, read_start_settings, train_prior
 from tests.pipeline.test_cli import refused, run
 
 TINY = TrainSettings(steps=6, batch=64, hidden=32, embed=16, warm_up=2)
@@ -73,6 +73,21 @@ def test_data_that_cannot_be_used(poses: Path, tmp_path: Path) -> None:
     np.savez(tmp_path / "bad.npz", other=np.zeros(3))
     with pytest.raises(InputError, match="poses"):
         load_poses(tmp_path / "bad.npz")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("stepss = 3", r"no setting 'stepss' of the training"),
+        ("[views]\ncutt = 0.1", r"no setting 'cutt' of the training"),
+        ("views = 3", "wrong value"),
+        ('steps = "many"', "wrong value"),
+    ],
+)
+def test_settings_that_do_not_exist(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "wrong.toml").write_text(text)
+    with pytest.raises(InputError, match=words):
+        read_start_settings(tmp_path / "wrong.toml", {})
 
 
 def test_two_processes_make_the_prior_that_one_makes(poses: Path, tmp_path: Path) -> None:

@@ -113,7 +113,9 @@ def read_settings(made: Callable[..., T], config: Path | None, given: Mapping[st
     except TypeError as error:
         # "Views.__init__() got an unexpected keyword argument 'cutt'": only the name is for the user.
         _, unknown, name = str(error).partition("unexpected keyword argument ")
-        what = f"there is no setting {name} of the training" if unknown else "a setting of the training has a wrong value"
+        what = (
+            f"there is no setting {name} of the training" if unknown else "a setting of the training has a wrong value"
+        )
         raise InputError(f"{what}; docs/training.md says where all are listed") from error
     except ValueError as error:
         raise InputError(str(error)) from error

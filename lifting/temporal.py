@@ -66,11 +66,8 @@ class TorchKernel:
 
     def __call__(self, rows: Tensor) -> Tensor:
         """Filter a tensor ``[B, ...]``; with a filter for each joint, ``[B, J, ...]``."""
-        if self.weight.dim() == 3:
-            near = rows.flatten(2)[self.index]
-            return near.mul_(self.weight[..., None]).sum(dim=1).view(-1, *rows.shape[1:])
-        flat = rows.flatten(1)
-        return torch.einsum("bk,bkd->bd", self.weight, flat[self.index]).view(-1, *rows.shape[1:])
+        near = rows.flatten(self.weight.dim() - 1)[self.index]
+        return near.mul_(self.weight[..., None]).sum(dim=1).view(-1, *rows.shape[1:])
 
 
 def time_kernel(

@@ -24,11 +24,11 @@ from lifting.prior import Prior, StartingPoses
 from lifting.protocols import Protocol, lift_reference
 from lifting.settings import LiftSettings
 from lifting.solve import solve_fast
-from lifting.start_network import OFFSETS_S
 from lifting.starts import GridStart, LearntStart, Start
 from lifting.temporal import neighbour_rows, smooth_track, time_kernel
 from lifting.tracks import Track3D
 from lifting.uncertainty import joint_sigma
+from lifting.view_features import OFFSETS_S
 
 __all__ = ["Lifter"]
 

@@ -26,10 +26,10 @@ from lifting.network import ScoreNetwork
 from lifting.oil import optimise
 from lifting.prior import Prior, StartingPoses
 from lifting.schedule import Schedule, fast_schedule
-from lifting.start_network import OFFSETS_S
 from lifting.starts import learnt_poses
 from lifting.temporal import neighbour_rows, time_kernel
 from lifting.uncertainty import joint_sigma
+from lifting.view_features import OFFSETS_S
 
 __all__ = ["LiveLifter", "LivePose", "LiveSettings"]
 

@@ -6,6 +6,7 @@ which keypoints, for any camera, so the optimiser begins near the end and at a l
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -14,24 +15,32 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lifting.few_rows import FewRowsLinear
+from detectors.layouts import H36M_17
+from lifting.few_rows import FewRowsLinear, few_rows_product
+from lifting.view_features import OFFSETS_S
 
-__all__ = ["OFFSETS_S", "StartGuess", "StartNetwork", "to_axis", "to_upright", "view_features"]
+__all__ = ["StartGuess", "StartNetwork"]
 
-#: When the frames are that the network looks at, seconds from the one in question.
-OFFSETS_S = (-4 / 12, -2 / 12, -1 / 12, 0.0, 1 / 12, 2 / 12, 4 / 12)
-_HIPS, _ABOVE_HIPS = [0, 1, 4], [8, 9, 10, 11, 14]  # H36M-17; above: thorax, nose, head top, shoulders
-_LEAST_SPREAD = 1e-3  # a person whose keypoints all coincide has some size, too
+_JOINTS = len(H36M_17)
+#: Where the right arm and the right leg begin, and the joints that follow.
+_LIMBS = tuple(
+    (H36M_17.index(f"right_{first}"), [H36M_17.index(f"right_{joint}") for joint in others])
+    for first, *others in (("shoulder", "elbow", "wrist"), ("hip", "knee", "ankle"))
+)
+_ENDS = [joint for _, others in _LIMBS for joint in others]
+#: All joints but elbows, wrists, knees and ankles.
+_TRUNK = [joint for joint in range(_JOINTS) if not {joint, H36M_17.flip[joint]} & set(_ENDS)]
+_PARTS = (_TRUNK, *(_TRUNK + others for _, others in _LIMBS))
 
 
 @dataclass(frozen=True)
 class StartGuess:
-    """What the network makes of B frames, in axes turned as ``to_axis`` says.
+    """What the network makes of B frames, in axes turned as ``to_axis`` and ``to_upright`` say.
 
     Attributes:
-        pose: ``[B, J, 3]`` root-centred, metres: for each joint about the median of what it may be.
-        log_scale: ``[B, J]`` logarithm of a third of the expected distance error in metres (the Laplace scale in 3D).
-        modes: ``[B, M, J, 3]`` different explanations of the same keypoints.
+        pose: ``[B, 17, 3]`` root-centred, metres: for each joint about the median of what it may be.
+        log_scale: ``[B, 17]`` logarithm of a third of the expected distance error in metres (the Laplace scale in 3D).
+        modes: ``[B, M, 17, 3]`` different explanations of the same keypoints; M = 0 if they were not asked for.
         logits: ``[B, M]`` how likely each of them is.
     """
 
@@ -42,163 +51,192 @@ class StartGuess:
 
 
 class StartNetwork(nn.Module):
-    """A residual MLP from the normalised rays of a frame and its neighbours to the pose in that frame.
+    """Residual MLPs for trunk, arm and leg, from the normalised rays of a frame and its neighbours to the pose in it.
+
+    A limb is made from what is seen of it and of the trunk; of the other limbs it knows a few numbers. So it can be put
+    together with limbs that it was never captured with (the idea is that of Zeng et al., SRNet, ECCV 2020, section 3).
+    Left limbs are right ones in the mirror: the network looks at the picture and at its mirror image, with the same
+    weights, and what it makes of a mirror image is the mirror image of what it makes of the picture.
 
     Args:
-        joints: number of joints J.
         frames: number W of frames that are looked at, the one in the middle and those ``OFFSETS_S`` away.
-        hidden: width of the trunk.
+        hidden: width of each of the three.
+        context: how many numbers they all know of each other, in each block.
         blocks: residual blocks of two dense layers.
         modes: number M of alternative explanations.
     """
 
     def __init__(
-        self, joints: int = 17, frames: int = len(OFFSETS_S), hidden: int = 1024, blocks: int = 2, modes: int = 4
+        self, frames: int = len(OFFSETS_S), hidden: int = 320, context: int = 96, blocks: int = 2, modes: int = 4
     ) -> None:
         super().__init__()
-        self.joints, self.frames, self.hidden, self.blocks, self.modes = joints, frames, hidden, blocks, modes
-        self.pre = nn.Linear(frames * joints * 3 + 1, hidden)
-        self.pre_norm = nn.LayerNorm(hidden)
-        self.dense = nn.ModuleList(nn.Linear(hidden, hidden) for _ in range(2 * blocks))
-        self.norm = nn.ModuleList(nn.LayerNorm(hidden) for _ in range(2 * blocks))
-        self.pose = nn.Linear(hidden, joints * 3)
-        self.scale = nn.Linear(hidden, joints)
-        self.other = nn.Linear(hidden, modes * joints * 3)
-        self.logits = nn.Linear(hidden, modes)
+        self.frames, self.hidden, self.context, self.blocks, self.modes = frames, hidden, context, blocks, modes
+        parts = len(_PARTS)
+        self.pre = _Dense(parts, _inputs(frames), hidden)
+        self.pre_norm = _Norm(parts, hidden)
+        self.gather = nn.ModuleList(nn.Linear((2 * parts - 1) * hidden, context) for _ in range(blocks))
+        self.scatter = nn.ModuleList(nn.Linear(context, parts * hidden) for _ in range(blocks))
+        self.dense = nn.ModuleList(_Dense(parts, hidden, hidden) for _ in range(2 * blocks))
+        self.norm = nn.ModuleList(_Norm(parts, hidden) for _ in range(2 * blocks))
+        self.trunk_pose = nn.Linear(hidden, 3 * len(_TRUNK))
+        self.trunk_scale = nn.Linear(hidden, len(_TRUNK))
+        self.trunk_modes = nn.Linear(hidden, modes * 3 * len(_TRUNK))
+        self.limb_pose = _Dense(len(_LIMBS), hidden, 3 * 2)
+        self.limb_scale = _Dense(len(_LIMBS), hidden, 2)
+        self.limb_modes = _Dense(len(_LIMBS), hidden, modes * 3 * 2)
+        self.logits = nn.Linear(parts * hidden, modes)
 
     @classmethod
     def like(cls, weights: Mapping[str, Tensor]) -> StartNetwork:
         """A network of the size that the weights in a file need. Raises KeyError or ValueError if they are others."""
-        hidden, inputs = weights["pre.weight"].shape
-        joints, modes = weights["scale.weight"].shape[0], weights["logits.weight"].shape[0]
-        blocks = sum(name.startswith("dense.") for name in weights) // 4
-        if (inputs - 1) % (3 * joints):
+        _, inputs, hidden = weights["pre.weight"].shape
+        context, modes = len(weights["gather.0.weight"]), len(weights["logits.weight"])
+        blocks = sum(name.startswith("gather.") for name in weights) // 2
+        frames = (inputs - 1) // (_inputs(1) - 1)
+        if inputs != _inputs(frames):
             raise ValueError("the input of the network is no whole number of frames")
-        return cls(joints, (inputs - 1) // (3 * joints), hidden, blocks, modes)
+        return cls(frames, hidden, context, blocks, modes)
 
     def calculating_in(self, dtype: torch.dtype, *, few_rows: bool = False) -> StartNetwork:
-        """This network, with the matrix products of its trunk in another arithmetic.
+        """This network, with the matrix products of its parts in another arithmetic.
 
         ``few_rows``: it will see a handful of frames at a time (see ``lifting.few_rows``), and will not be trained.
         """
-        for part in (self.pre, self.pre_norm, self.dense, self.norm):
+        for part in (self.pre, self.pre_norm, self.gather, self.scatter, self.dense, self.norm):
             part.to(dtype)
         if few_rows:
-            for parent in (self, self.dense):
+            for parent in (self, self.gather, self.scatter, self.dense):
                 for name, dense in list(parent.named_children()):
                     if isinstance(dense, nn.Linear):
                         setattr(parent, name, FewRowsLinear(dense))
+                    elif isinstance(dense, _Dense) and dense.weight.shape[2] == self.hidden:
+                        setattr(parent, name, _FewRowsDense(dense))
         return self
 
-    def trunk(self, features: Tensor) -> Tensor:
-        """``[B, 3 W J + 1]`` -> ``[B, hidden]``."""
-        h = F.silu(self.pre_norm(self.pre(features)))
-        for first in range(0, len(self.dense), 2):
-            inner = F.silu(self.norm[first](self.dense[first](h)))
-            h = h + F.silu(self.norm[first + 1](self.dense[first + 1](inner)))
+    def forward(self, seen: Tensor, log_spread: Tensor, *, explain: bool = True) -> StartGuess:
+        """Guesses for ``view_features``: ``[B, W, 17, 3]`` and ``[B, 1]``; ``explain``: with other explanations."""
+        # What leaves the trunk is metres: half precision would round them to several millimetres.
+        h = self._of_parts(seen, log_spread).to(seen.dtype)
+        # The error is judged by what is there, and must not change what the pose is made from.
+        held = h.detach()
+        modes, logits = seen.new_zeros(len(seen), 0, _JOINTS, 3), seen.new_zeros(len(seen), 0)
+        if explain:
+            modes = _assembled(self.trunk_modes(h[0]), self.limb_modes(h[1:]), 3, self.modes)
+            logits = self.logits(held.unflatten(1, (2, -1)).mean(dim=1).transpose(0, 1).flatten(1))
+        return StartGuess(
+            pose=_assembled(self.trunk_pose(h[0]), self.limb_pose(h[1:]), 3)[:, 0],
+            log_scale=_assembled(self.trunk_scale(held[0]), self.limb_scale(held[1:]), 1)[:, 0, :, 0],
+            modes=modes,
+            logits=logits,
+        )
+
+    def _of_parts(self, seen: Tensor, log_spread: Tensor) -> Tensor:
+        """``[3, 2 B, hidden]``: trunk, right arm, right leg, of the picture and then of its mirror image."""
+        flat = F.pad(torch.cat([log_spread, seen.flatten(1)], dim=1), (0, 1))
+        columns, signs = _inputs_of_parts(self.frames, seen.device)
+        chosen = (flat[:, columns] * signs).permute(2, 1, 0, 3).flatten(1, 2)
+        h = F.silu(self.pre_norm(self.pre(chosen.to(self.pre_norm.weight.dtype))))
+        for block, (gather, scatter) in enumerate(zip(self.gather, self.scatter, strict=True)):
+            other = h[1:].unflatten(1, (2, -1)).flip(1).flatten(1, 2)  # the limbs of the other side
+            known = F.silu(gather(torch.cat([h, other]).transpose(0, 1).flatten(1)))
+            told = scatter(known).unflatten(1, (len(_PARTS), -1)).transpose(0, 1)
+            inner = F.silu(self.norm[2 * block](self.dense[2 * block](h) + told))
+            h = h + F.silu(self.norm[2 * block + 1](self.dense[2 * block + 1](inner)))
         return h
 
-    def forward(self, features: Tensor) -> StartGuess:
-        """Guesses for ``view_features``."""
-        # What leaves the trunk is metres: half precision would round them to several millimetres.
-        h = self.trunk(features.to(self.pre_norm.weight.dtype)).to(features.dtype)
-        # The error is judged by what is there, and must not change what the pose is made from.
-        seen = h.detach()
-        return StartGuess(
-            pose=self.pose(h).unflatten(1, (self.joints, 3)),
-            log_scale=self.scale(seen),
-            modes=self.other(h).unflatten(1, (self.modes, self.joints, 3)),
-            logits=self.logits(seen),
+
+class _Dense(nn.Module):
+    """Dense layers of several parts side by side, ``[P, B, I]`` -> ``[P, B, O]``."""
+
+    def __init__(self, parts: int, inputs: int, outputs: int) -> None:
+        super().__init__()
+        bound = 1 / math.sqrt(inputs)
+        self.weight = nn.Parameter(torch.empty(parts, inputs, outputs).uniform_(-bound, bound))
+        self.bias = nn.Parameter(torch.empty(parts, 1, outputs).uniform_(-bound, bound))
+
+    def forward(self, h: Tensor) -> Tensor:
+        return torch.baddbmm(self.bias, h, self.weight)
+
+
+class _FewRowsDense(nn.Module):
+    """``_Dense`` for a handful of rows, on the device where it was made."""
+
+    def __init__(self, dense: _Dense) -> None:
+        super().__init__()
+        self._products = [few_rows_product(weight.detach().t()) for weight in dense.weight]
+        self._biases = [bias.detach()[0] for bias in dense.bias]
+
+    def forward(self, h: Tensor) -> Tensor:
+        return torch.stack(
+            [product(rows, bias) for product, rows, bias in zip(self._products, h, self._biases, strict=True)]
         )
 
 
-def to_axis(rays: Tensor, confidence: Tensor) -> Tensor:
-    """Rotations ``[B, 3, 3]`` that turn the middle of a person's rays onto the optical axis, by the shortest way.
+class _Norm(nn.Module):
+    """Layer normalisation of several parts side by side, ``[P, B, H]``."""
 
-    A person looks the same to the network wherever in the picture they stand.
+    def __init__(self, parts: int, width: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(parts, 1, width))
+        self.bias = nn.Parameter(torch.zeros(parts, 1, width))
 
-    Args:
-        rays: ``[B, J, 3]``, z = 1.
-        confidence: ``[B, J]``.
-    """
-    directions = F.normalize(rays, dim=-1) * confidence[..., None]
-    total = directions.sum(dim=1)
-    total[:, 2] += 1e-6  # without any evidence the axis itself is the middle
-    middle = F.normalize(total, dim=-1)
-    # For unit vectors m and e the shortest turn of m to e is I - (m + e)(m + e)' / (1 + m'e) + 2 e m'.
-    both = middle.clone()
-    both[:, 2] += 1
-    rotation = both[:, :, None] * (both / -both[:, 2:])[:, None]
-    rotation.diagonal(dim1=1, dim2=2).add_(1)
-    rotation[:, 2] += 2 * middle
-    return rotation
+    def forward(self, h: Tensor) -> Tensor:
+        return torch.addcmul(self.bias, F.layer_norm(h, h.shape[-1:]), self.weight)
 
 
-def to_upright(plane: Tensor, confidence: Tensor) -> Tensor:
-    """Rotations ``[B, 2, 2]`` of the picture after which trunk and head point upwards from the hips (to -y).
-
-    Someone who turns a cartwheel looks the same to the network as someone who walks. Without any joint of the hips, or
-    without any above them, and where both are the same point, the picture stays as it is.
-
-    Args:
-        plane: ``[B, J, 2]``, H36M-17.
-        confidence: ``[B, J]``.
-    """
-    weight = _ends_of_the_trunk(plane.device) * confidence[:, None]
-    total = weight.sum(dim=2, keepdim=True)
-    hips, above = (weight @ plane / total.clamp_min(1e-6)).unbind(dim=1)
-    up = above - hips
-    length = up.norm(dim=1, keepdim=True)
-    known = (total > 0).all(dim=1) & (length > 1e-6)
-    x, y = torch.where(known, up / length.clamp_min(1e-6), _as_it_is(plane.device)).unbind(dim=1)
-    return torch.stack([-y, x, -x, -y], dim=1).view(-1, 2, 2)
+def _inputs(frames: int) -> int:
+    """Of the part that sees most."""
+    return 1 + frames * 3 * max(len(part) for part in _PARTS)
 
 
-# They outlive the inference mode in which they may be asked for first.
+def _assembled(trunk: Tensor, limbs: Tensor, width: int, modes: int = 1) -> Tensor:
+    """``[B, modes, 17, width]`` of what trunk ``[2 B, ..]`` and limbs ``[2, 2 B, ..]`` say: picture, mirror image."""
+    of_trunk = trunk.unflatten(0, (2, -1)).unflatten(-1, (modes, -1)).permute(1, 2, 0, 3)
+    of_limbs = limbs.unflatten(1, (2, -1)).unflatten(-1, (modes, -1)).permute(2, 3, 0, 1, 4)
+    parts = torch.cat([of_trunk.flatten(2), of_limbs.flatten(2)], dim=2)
+    return (parts @ _assembly(width, trunk.device, trunk.dtype)).unflatten(-1, (_JOINTS, width))
+
+
+# What is cached outlives the inference mode in which it may be asked for first.
 @cache
 @torch.inference_mode(False)
-def _ends_of_the_trunk(device: torch.device) -> Tensor:
-    """``[2, 17]`` 1 for the joints of H36M-17 that say where the hips are, and where what is above them."""
-    ends = torch.zeros(2, 17)
-    ends[0, _HIPS], ends[1, _ABOVE_HIPS] = 1.0, 1.0
-    return ends.to(device)
+def _inputs_of_parts(frames: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Which of ``[log spread, seen [W, 17, 3], 0]`` each part sees, in the picture and in its mirror image, and with
+    which sign: ``[2, 3, I]`` each. The trunk sees fewer joints than a limb with it: zeros make up for them.
+    """
+    nothing = 1 + frames * _JOINTS * 3
+    columns = torch.full((2, len(_PARTS), _inputs(frames)), nothing)
+    signs = torch.ones(columns.shape)
+    of_joints = 1 + torch.arange(nothing - 1).view(frames, _JOINTS, 3)
+    for part, joints in enumerate(_PARTS):
+        places = slice(1, 1 + frames * len(joints) * 3)
+        columns[:, part, 0] = 0
+        columns[0, part, places] = of_joints[:, joints].flatten()
+        columns[1, part, places] = of_joints[:, [H36M_17.flip[joint] for joint in joints]].flatten()
+        signs[1, part, places] = torch.tensor([-1.0, 1.0, 1.0]).repeat(frames * len(joints))
+    return columns.to(device), signs.to(device)
 
 
 @cache
 @torch.inference_mode(False)
-def _as_it_is(device: torch.device) -> Tensor:
-    return torch.tensor([0.0, -1.0], device=device)
+def _assembly(width: int, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """The joints as sums of what the parts say: ``[26 width, 17 width]``.
 
-
-def view_features(rays: Tensor, confidence: Tensor, frames: int) -> tuple[Tensor, Tensor]:
-    """Input of the network ``[B, 3 W J + 1]``, and the rotation ``[B, 3, 3]`` into the axes of its output.
-
-    Keypoints on the plane z = 1 of the camera turned by ``to_axis`` and ``to_upright``, centred and divided by the
-    spread of the middle frame; confidences; and the logarithm of the spread, which says how strong the perspective is.
-    The neighbours are turned with the middle frame and keep their distance from it, so that motion through the picture
-    counts. Joints that were not seen stand at 0 with confidence 0.
-
-    Args:
-        rays: ``[B, W, J, 3]``, z = 1, the frame in question in the middle; or ``[B, 1, J, 3]``, without neighbours.
-        confidence: ``[B, W, J]``; 0 for all joints of a neighbour that there is not.
-        frames: W as the network wants it.
+    Rows: trunk in the picture and in the mirror image, of which the mean counts; right arm, left arm, right leg and
+    left leg. ``width`` 3 are points, and limbs are said from where they begin; 1 are numbers about joints.
     """
-    middle = rays.shape[1] // 2
-    rotation = to_axis(rays[:, middle], confidence[:, middle])
-    turned = rays.flatten(1, 2) @ rotation.transpose(1, 2)
-    plane = turned[..., :2] / turned[..., 2:].clamp_min(0.05)
-    upright = to_upright(plane.unflatten(1, rays.shape[1:3])[:, middle], confidence[:, middle])
-    plane = (plane @ upright.transpose(1, 2)).view(*rays.shape[:3], 2)
-    rotation = torch.cat([upright @ rotation[:, :2], rotation[:, 2:]], dim=1)
-    weight = confidence[..., None]
-    present = weight[:, middle]
-    total = present.sum(dim=1, keepdim=True).clamp_min(1e-6)
-    centred = plane - ((plane[:, middle] * present).sum(dim=1, keepdim=True) / total)[:, None]
-    spread = ((centred[:, middle].square().sum(-1, keepdim=True) * present).sum(dim=1, keepdim=True) / total).sqrt()
-    spread = spread.clamp_min(_LEAST_SPREAD)
-    placed = (centred / spread[:, None]).clamp(-10.0, 10.0) * (weight > 0)
-    seen = torch.cat([placed.flatten(2), confidence], dim=2)
-    neighbours = torch.cat([seen[:, :middle], seen[:, middle + 1 :]], dim=1).flatten(1)
-    found = torch.cat([seen[:, middle], spread[:, 0].log() + 2.0, neighbours], dim=1)
-    missing = (frames - rays.shape[1]) * seen.shape[2]
-    return F.pad(found, (0, missing)), rotation
+    matrix = torch.zeros(26, width, _JOINTS, width)
+    same = torch.eye(width)
+    mirrored = same * torch.tensor([-1.0, 1.0, 1.0])[:, None] if width == 3 else same
+    for row, joint in enumerate(_TRUNK):
+        matrix[row, :, joint] += same / 2
+        matrix[len(_TRUNK) + row, :, H36M_17.flip[joint]] += mirrored / 2
+    row = 2 * len(_TRUNK)
+    for begin, others in _LIMBS:
+        for turn, side in ((same, range(_JOINTS)), (mirrored, H36M_17.flip)):
+            for joint in others:
+                if width == 3:
+                    matrix[:, :, side[joint]] += matrix[:, :, side[begin]]
+                matrix[row, :, side[joint]] += turn
+                row += 1
+    return matrix.view(26 * width, _JOINTS * width).to(device, dtype)

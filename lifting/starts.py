@@ -11,8 +11,9 @@ from torch import Tensor
 from lifting.evidence import Evidence
 from lifting.geometry import solve_translation
 from lifting.ipo import grid_start
-from lifting.start_network import StartNetwork, view_features
+from lifting.start_network import StartNetwork
 from lifting.temporal import NeighbourRows
+from lifting.view_features import view_features
 
 __all__ = ["GridStart", "LearntStart", "Start", "Starts", "learnt_poses"]
 
@@ -89,8 +90,8 @@ def learnt_poses(network: StartNetwork, rays: Tensor, confidence: Tensor, hypoth
         hypotheses: H.
     """
     confidence = torch.where(confidence < _GUESSED, 0.0, confidence)
-    features, rotation = view_features(rays, confidence, network.frames)
-    guess = network(features)
+    seen, log_spread, rotation = view_features(rays, confidence, network.frames)
+    guess = network(seen, log_spread, explain=hypotheses > 1)
     turned = guess.pose[:, None]
     if hypotheses > 1:
         likely = guess.logits.argsort(dim=1, descending=True)[:, : hypotheses - 1, None, None]

@@ -211,11 +211,10 @@ def train_start(
         return figures
 
     weights = None if start is None else start.state_dict()
-    if start is not None and (start.hidden, start.blocks, start.modes) != (
-        settings.hidden, settings.blocks, settings.modes
-    ):  # fmt: skip
+    sizes = ("hidden", "context", "blocks", "modes")
+    if start is not None and any(getattr(start, name) != getattr(settings, name) for name in sizes):
         raise InputError(
-            f"the weights to begin with have hidden = {start.hidden}, blocks = {start.blocks}, modes = {start.modes}; "
+            f"the weights to begin with have {', '.join(f'{name} = {getattr(start, name)}' for name in sizes)}; "
             "give the same sizes with --config"
         )
     job = Job(

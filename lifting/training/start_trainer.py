@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lifting.device import mixed_precision
-from lifting.start_network import OFFSETS_S, StartGuess, StartNetwork, view_features
+from lifting.start_network import StartGuess, StartNetwork
 from lifting.training.augment import Augmentation, Windows, draw_windows
 from lifting.training.engine import Objective, Pacing, RunState
 from lifting.training.processes import Team
 from lifting.training.sampling import sampling_weights
 from lifting.training.skeleton import take_apart
 from lifting.training.views import Views, draw_views
+from lifting.view_features import OFFSETS_S, view_features
 
 __all__ = [
     "StartSettings",
@@ -37,7 +38,7 @@ class StartSettings(Pacing):
         tilted, rare: how much more often poses are drawn whose trunk is far from upright, and those that few others
             resemble; see ``lifting.training.sampling``.
         modes_weight, scale_weight, choice_weight: shares in the loss of the other explanations, the error, the choice.
-        hidden, blocks, modes: size of the network.
+        hidden, context, blocks, modes: size of the network.
         augmentation, views: see there.
     """
 
@@ -48,7 +49,8 @@ class StartSettings(Pacing):
     modes_weight: float = 0.2
     scale_weight: float = 0.02
     choice_weight: float = 0.02
-    hidden: int = 1024
+    hidden: int = 320
+    context: int = 96
     blocks: int = 2
     modes: int = 4
     augmentation: Augmentation = field(default_factory=lambda: Augmentation(pitch=0.6, roll=0.15))
@@ -59,7 +61,9 @@ def new_start(settings: StartSettings, device: torch.device, weights: dict[str, 
     """The beginning of a run: random weights, or those of another network of the same size."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
-        network = StartNetwork(hidden=settings.hidden, blocks=settings.blocks, modes=settings.modes)
+        network = StartNetwork(
+            hidden=settings.hidden, context=settings.context, blocks=settings.blocks, modes=settings.modes
+        )
     if weights is not None:
         network.load_state_dict(weights)
     return RunState.of(network, settings, device)
@@ -94,9 +98,9 @@ def pose_offsets(fps: float) -> list[int]:
 @torch.no_grad()
 def start_errors(network: StartNetwork, motion: Tensor, rays: Tensor, confidence: Tensor) -> dict[str, float]:
     """Mean distances in metres on held-out views: of the pose, of the best mode, and of the likeliest."""
-    features, rotation = view_features(rays, confidence, network.frames)
+    *features, rotation = view_features(rays, confidence, network.frames)
     truth = torch.einsum("bij,bnj->bni", rotation, motion[:, motion.shape[1] // 2])
-    guess = network(features)
+    guess = network(*features)
     of_modes = (guess.modes - truth[:, None]).norm(dim=-1).mean(dim=2)
     chosen = of_modes.gather(1, guess.logits.argmax(dim=1, keepdim=True))
     return {
@@ -125,10 +129,10 @@ def looking(poses: NDArray[np.floating], clip: NDArray[np.integer], fps: float, 
         rays, confidence = draw_views(motion, present, settings.views, generator)
         mine = team.part(torch.arange(settings.batch))
         motion, rays, confidence = (value[mine].to(device) for value in (motion, rays, confidence))
-        features, rotation = view_features(rays, confidence, rays.shape[1])
+        *features, rotation = view_features(rays, confidence, rays.shape[1])
         truth = torch.einsum("bij,bnj->bni", rotation, motion[:, motion.shape[1] // 2])
         with mixed_precision(device):
-            guess = model(features)
+            guess = model(*features)
         return start_loss(StartGuess(*(value.float() for value in vars(guess).values())), truth, settings)
 
     return objective

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from assets.integrity import asset_path
 from detectors.layouts import H36M_17
@@ -83,3 +84,11 @@ _BODY = {
 def body() -> NDArray[np.float64]:
     """``[17, 3]`` somebody who stands and waves; metres, y up, facing +z."""
     return np.array([_BODY[name] for name in H36M_17.joints])
+
+
+@pytest.fixture
+def people(motion: NDArray[np.float64]) -> Tensor:
+    """``[12, 17, 3]`` poses that stand here and there before the camera."""
+    poses = torch.from_numpy(motion[::10] * [1.0, -1.0, -1.0]).float()
+    aside = torch.linspace(-1.5, 1.5, len(poses))
+    return poses + torch.stack([aside, 0.3 * aside.flip(0), 3.0 + aside.abs()], dim=1)[:, None]

@@ -58,11 +58,11 @@ def test_other_arithmetic_is_as_ever(weight: torch.Tensor) -> None:
 
 def test_a_start_stays_what_it_is() -> None:
     torch.manual_seed(0)
-    network = StartNetwork(hidden=64, modes=2).half().float().eval().requires_grad_(False)
-    features = torch.randn(3, network.pre.in_features)
-    plain = network(features)
-    few = network.calculating_in(torch.float32, few_rows=True)(features)
-    assert not any(isinstance(part, torch.nn.Linear) for part in network.modules())
+    network = StartNetwork(hidden=64, context=16, modes=2).half().float().eval().requires_grad_(False)
+    features = torch.randn(3, 7, 17, 3), torch.randn(3, 1)
+    plain = network(*features)
+    few = network.calculating_in(torch.float32, few_rows=True)(*features)
+    assert not any("weight" in name for name, _ in network.dense.named_parameters())
     for before, after in zip(vars(plain).values(), vars(few).values(), strict=True):
         assert torch.allclose(before, after, atol=1e-5)
 

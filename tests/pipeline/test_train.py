@@ -21,9 +21,10 @@ from lifting.training.processes import Team
 from lifting.training.trainer import TrainSettings
 from pipeline.errors import InputError
 from pipeline.progress import QuietReporter
-from pipeline.training import load_poses, read_start_settings, train_prior
+from pipeline.training import load_poses, read_start_settings, read_train_settings, train_prior
 from tests.pipeline.test_cli import refused, run
 
+CONFIGS = Path(__file__).parents[2] / "configs"
 TINY = TrainSettings(steps=6, batch=64, hidden=32, embed=16, warm_up=2)
 
 
@@ -195,6 +196,17 @@ def test_a_start_is_trained_and_used(poses: Path, tmp_path: Path) -> None:
         run("train", "start", "--data", poses, "--validation", "moving.npz", "--out", "other", cwd=tmp_path),
         "follow each other",
     )
+
+
+@pytest.mark.parametrize("config", sorted(CONFIGS.glob("train_*.toml")), ids=lambda path: path.stem)
+def test_the_settings_of_the_shipped_files_are_read(config: Path) -> None:
+    read = read_start_settings if config.stem.startswith("train_start") else read_train_settings
+    assert read(config, {}) != read(None, {})
+
+
+def test_the_shipped_start_has_the_size_of_its_settings() -> None:
+    settings, (network, _) = read_start_settings(CONFIGS / "train_start.toml", {}), load_start_network()
+    assert all(getattr(network, name) == getattr(settings, name) for name in ("hidden", "context", "blocks", "modes"))
 
 
 def test_the_mean_of_two_networks(tmp_path: Path) -> None:

@@ -235,9 +235,14 @@ class LiveLifter:
         newest = newest_rows(group)
         around = neighbour_rows(times, group, OFFSETS_S, self.device)
         rays_then, confidence_then = around(evidence.rays, evidence.confidence)
-        guesses, sigma_m = learnt_poses(self._start_network, rays_then[newest], confidence_then[newest])
+        # Everybody twice: of a body that is not known, to learn more of it, and of the one that the past has shown.
+        twice, known = np.concatenate([newest, newest]), torch.stack([past.body.mean() for past in pasts])
+        body = torch.cat([torch.full_like(known, torch.nan), known]).to(self.device)
+        found = learnt_poses(self._start_network, rays_then[twice], confidence_then[twice], body=body)
+        guesses, sigma_m = found.x[0, len(pasts) :], found.sigma_m[len(pasts) :]
         begin, steps = [], []
-        for past, guess in zip(pasts, guesses[0], strict=True):
+        for past, guess, *shown in zip(pasts, guesses, found.body.cpu(), found.certainty.cpu(), strict=False):
+            past.body.see(*shown)
             before = past.rows[-2].x if len(past.rows) > 1 else None
             calm = False
             if before is not None:

@@ -15,8 +15,20 @@ from lifting.body_filter import BodyFilter
 from lifting.bones import BoneKeeper
 from lifting.evidence import Evidence
 from lifting.jitter import Jitter
+from lifting.proportions import PROPORTIONS
 
-__all__ = ["BODY_FRAMES", "KnownBones", "Past", "Row", "Window", "later_rows", "newest_rows", "shift", "together"]
+__all__ = [
+    "BODY_FRAMES",
+    "KnownBones",
+    "Past",
+    "Row",
+    "SeenBody",
+    "Window",
+    "later_rows",
+    "newest_rows",
+    "shift",
+    "together",
+]
 
 #: The body is known after about this many frames; it goes on being learnt as if these were all, so that a wrong
 #: beginning is forgotten.
@@ -34,12 +46,30 @@ class Row:
 
 
 @dataclass
+class SeenBody:
+    """What all frames of a person have told the learnt start of the proportions (``lifting.proportions``)."""
+
+    told: Tensor = field(default_factory=lambda: torch.zeros(len(PROPORTIONS)))
+    certainty: Tensor = field(default_factory=lambda: torch.zeros(len(PROPORTIONS)))
+
+    def mean(self) -> Tensor:
+        """``[8]``; NaN if there was no frame."""
+        return self.told / self.certainty
+
+    def see(self, proportions: Tensor, certainty: Tensor) -> None:
+        """One more frame: ``[8]`` each (``lifting.starts.LearntPoses``)."""
+        left = 1 - 1 / BODY_FRAMES
+        self.told, self.certainty = left * self.told + proportions * certainty, left * self.certainty + certainty
+
+
+@dataclass
 class Past:
     """What is remembered of a person."""
 
     rows: list[Row] = field(default_factory=list)
     lengths: Tensor | None = None
     frames: int = 0
+    body: SeenBody = field(default_factory=SeenBody)
     filter: BodyFilter | None = None
     jitter: Jitter = field(default_factory=Jitter)
 

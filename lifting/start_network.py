@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from detectors.layouts import H36M_17
 from lifting.few_rows import FewRowsLinear, few_rows_product
+from lifting.proportions import PROPORTIONS
 from lifting.view_features import OFFSETS_S
 
 __all__ = ["StartGuess", "StartNetwork"]
@@ -42,12 +43,17 @@ class StartGuess:
         log_scale: ``[B, 17]`` logarithm of a third of the expected distance error in metres (the Laplace scale in 3D).
         modes: ``[B, M, 17, 3]`` different explanations of the same keypoints; M = 0 if they were not asked for.
         logits: ``[B, M]`` how likely each of them is.
+        body: ``[B, 8]`` proportions (``lifting.proportions``) that the keypoints show, about the median of what they
+            may be; for people whose body was not told.
+        body_log_scale: ``[B, 8]`` logarithm of the expected error of each (a Laplace scale).
     """
 
     pose: Tensor
     log_scale: Tensor
     modes: Tensor
     logits: Tensor
+    body: Tensor
+    body_log_scale: Tensor
 
 
 class StartNetwork(nn.Module):
@@ -57,6 +63,9 @@ class StartNetwork(nn.Module):
     together with limbs that it was never captured with (the idea is that of Zeng et al., SRNet, ECCV 2020, section 3).
     Left limbs are right ones in the mirror: the network looks at the picture and at its mirror image, with the same
     weights, and what it makes of a mirror image is the mirror image of what it makes of the picture.
+
+    A frame tells little of the proportions of a body, and without them depth is uncertain. So the network says what it
+    sees of them, and can be told what all frames of a track have shown.
 
     Args:
         frames: number W of frames that are looked at, the one in the middle and those ``OFFSETS_S`` away.
@@ -85,6 +94,7 @@ class StartNetwork(nn.Module):
         self.limb_scale = _Dense(len(_LIMBS), hidden, 2)
         self.limb_modes = _Dense(len(_LIMBS), hidden, modes * 3 * 2)
         self.logits = nn.Linear(parts * hidden, modes)
+        self.body = nn.Linear(parts * hidden, 2 * len(PROPORTIONS))
 
     @classmethod
     def like(cls, weights: Mapping[str, Tensor]) -> StartNetwork:
@@ -92,7 +102,7 @@ class StartNetwork(nn.Module):
         _, inputs, hidden = weights["pre.weight"].shape
         context, modes = len(weights["gather.0.weight"]), len(weights["logits.weight"])
         blocks = sum(name.startswith("gather.") for name in weights) // 2
-        frames = (inputs - 1) // (_inputs(1) - 1)
+        frames = (inputs - _inputs(0)) // (_inputs(1) - _inputs(0))
         if inputs != _inputs(frames):
             raise ValueError("the input of the network is no whole number of frames")
         return cls(frames, hidden, context, blocks, modes)
@@ -113,28 +123,45 @@ class StartNetwork(nn.Module):
                         setattr(parent, name, _FewRowsDense(dense))
         return self
 
-    def forward(self, seen: Tensor, log_spread: Tensor, *, explain: bool = True) -> StartGuess:
-        """Guesses for ``view_features``: ``[B, W, 17, 3]`` and ``[B, 1]``; ``explain``: with other explanations."""
+    def forward(
+        self, seen: Tensor, log_spread: Tensor, body: Tensor | None = None, *, explain: bool = True
+    ) -> StartGuess:
+        """Guesses for ``view_features``.
+
+        Args:
+            seen, log_spread: ``[B, W, 17, 3]`` and ``[B, 1]``.
+            body: ``[B, 8]`` proportions of each person (``lifting.proportions``), as other frames have shown them; NaN,
+                or nothing, where they are not known.
+            explain: with other explanations.
+        """
+        if body is None:
+            body = seen.new_full((len(seen), len(PROPORTIONS)), math.nan)
         # What leaves the trunk is metres: half precision would round them to several millimetres.
-        h = self._of_parts(seen, log_spread).to(seen.dtype)
+        h = self._of_parts(seen, log_spread, body).to(seen.dtype)
         # The error is judged by what is there, and must not change what the pose is made from.
         held = h.detach()
         modes, logits = seen.new_zeros(len(seen), 0, _JOINTS, 3), seen.new_zeros(len(seen), 0)
         if explain:
             modes = _assembled(self.trunk_modes(h[0]), self.limb_modes(h[1:]), 3, self.modes)
-            logits = self.logits(held.unflatten(1, (2, -1)).mean(dim=1).transpose(0, 1).flatten(1))
+            logits = self.logits(_whole(held))
+        shown, doubt = self.body(_whole(h)).chunk(2, dim=1)
         return StartGuess(
             pose=_assembled(self.trunk_pose(h[0]), self.limb_pose(h[1:]), 3)[:, 0],
             log_scale=_assembled(self.trunk_scale(held[0]), self.limb_scale(held[1:]), 1)[:, 0, :, 0],
             modes=modes,
             logits=logits,
+            body=shown,
+            body_log_scale=doubt,
         )
 
-    def _of_parts(self, seen: Tensor, log_spread: Tensor) -> Tensor:
+    def _of_parts(self, seen: Tensor, log_spread: Tensor, body: Tensor) -> Tensor:
         """``[3, 2 B, hidden]``: trunk, right arm, right leg, of the picture and then of its mirror image."""
         flat = F.pad(torch.cat([log_spread, seen.flatten(1)], dim=1), (0, 1))
         columns, signs = _inputs_of_parts(self.frames, seen.device)
         chosen = (flat[:, columns] * signs).permute(2, 1, 0, 3).flatten(1, 2)
+        # A body is its own mirror image. Proportions are within some tenths of 0: about as large as the rest, so.
+        of_body = torch.cat([10 * body.nan_to_num(0.0), body.isfinite()], dim=1).repeat(2, 1)
+        chosen = torch.cat([chosen, of_body.expand(len(_PARTS), -1, -1)], dim=2)
         h = F.silu(self.pre_norm(self.pre(chosen.to(self.pre_norm.weight.dtype))))
         for block, (gather, scatter) in enumerate(zip(self.gather, self.scatter, strict=True)):
             other = h[1:].unflatten(1, (2, -1)).flip(1).flatten(1, 2)  # the limbs of the other side
@@ -184,8 +211,17 @@ class _Norm(nn.Module):
         return torch.addcmul(self.bias, F.layer_norm(h, h.shape[-1:]), self.weight)
 
 
+def _whole(h: Tensor) -> Tensor:
+    """What all parts know of a person ``[B, 3 hidden]``: the mean of picture and mirror image ``[3, 2 B, hidden]``."""
+    return h.unflatten(1, (2, -1)).mean(dim=1).transpose(0, 1).flatten(1)
+
+
 def _inputs(frames: int) -> int:
-    """Of the part that sees most."""
+    return _of_frames(frames) + 2 * len(PROPORTIONS)
+
+
+def _of_frames(frames: int) -> int:
+    """What the part that sees most sees of the picture."""
     return 1 + frames * 3 * max(len(part) for part in _PARTS)
 
 
@@ -205,7 +241,7 @@ def _inputs_of_parts(frames: int, device: torch.device) -> tuple[Tensor, Tensor]
     which sign: ``[2, 3, I]`` each. The trunk sees fewer joints than a limb with it: zeros make up for them.
     """
     nothing = 1 + frames * _JOINTS * 3
-    columns = torch.full((2, len(_PARTS), _inputs(frames)), nothing)
+    columns = torch.full((2, len(_PARTS), _of_frames(frames)), nothing)
     signs = torch.ones(columns.shape)
     of_joints = 1 + torch.arange(nothing - 1).view(frames, _JOINTS, 3)
     for part, joints in enumerate(_PARTS):

@@ -15,7 +15,7 @@ from lifting.start_network import StartNetwork
 from lifting.temporal import NeighbourRows
 from lifting.view_features import view_features
 
-__all__ = ["GridStart", "LearntStart", "Start", "Starts", "learnt_poses"]
+__all__ = ["GridStart", "LearntPoses", "LearntStart", "Start", "Starts", "learnt_poses"]
 
 
 # Detectors place every joint; what lies beyond the picture they give away by a confidence near 0. The network has
@@ -74,29 +74,55 @@ class LearntStart:
     def __call__(self, evidence: Evidence, hypotheses: int) -> Starts:
         rays, confidence = evidence.rays, evidence.confidence
         if self.neighbours is None:
-            rays_then, confidence_then = rays[:, None], confidence[:, None]
+            found = learnt_poses(self.network, rays[:, None], confidence[:, None], hypotheses)
         else:
             rays_then, confidence_then = self.neighbours(rays, confidence)
-        x, sigma_m = learnt_poses(self.network, rays_then, confidence_then, hypotheses)
-        return Starts(x, solve_translation(x, rays, confidence**4), sigma_m)
+            # A person has one body: what all frames tell of it together, each of them is told.
+            alone = learnt_poses(self.network, rays_then, confidence_then)
+            body = evidence.mean_of_groups(alone.body, alone.certainty)
+            found = learnt_poses(self.network, rays_then, confidence_then, hypotheses, body)
+        return Starts(found.x, solve_translation(found.x, rays, confidence**4), found.sigma_m)
 
 
-def learnt_poses(network: StartNetwork, rays: Tensor, confidence: Tensor, hypotheses: int = 1) -> tuple[Tensor, Tensor]:
-    """What the learnt IPO makes of rows of which the neighbours have been found: ``x`` and ``sigma_m`` of ``Starts``.
+@dataclass(frozen=True)
+class LearntPoses:
+    """What the learnt IPO makes of B rows.
+
+    Attributes:
+        x, sigma_m: see ``Starts``.
+        body: ``[B, 8]`` proportions (``lifting.proportions``) that each row shows, if they were not told.
+        certainty: ``[B, 8]`` how much it knows of each of them: one over the square of the expected error.
+    """
+
+    x: Tensor
+    sigma_m: Tensor
+    body: Tensor
+    certainty: Tensor
+
+
+def learnt_poses(
+    network: StartNetwork, rays: Tensor, confidence: Tensor, hypotheses: int = 1, body: Tensor | None = None
+) -> LearntPoses:
+    """What the learnt IPO makes of rows of which the neighbours have been found.
 
     Args:
         network: on the device of the evidence.
         rays, confidence: ``[B, W, J, 3]`` and ``[B, W, J]`` of the rows, in the middle, and their neighbours.
         hypotheses: H.
+        body: ``[B, 8]`` proportions of the people, NaN in rows where they are not known.
     """
     confidence = torch.where(confidence < _GUESSED, 0.0, confidence)
     seen, log_spread, rotation = view_features(rays, confidence, network.frames)
-    guess = network(seen, log_spread, explain=hypotheses > 1)
+    guess = network(seen, log_spread, body, explain=hypotheses > 1)
     turned = guess.pose[:, None]
     if hypotheses > 1:
         likely = guess.logits.argsort(dim=1, descending=True)[:, : hypotheses - 1, None, None]
         modes = guess.modes.gather(1, likely.expand(-1, -1, *guess.modes.shape[2:]))
         turned = torch.cat([turned, modes], dim=1)
-    x = (turned @ rotation[:, None]).transpose(0, 1)
-    # In three dimensions a Laplace distribution has the variance 4 b^2 along each axis.
-    return x, 2.0 * guess.log_scale.exp()
+    return LearntPoses(
+        x=(turned @ rotation[:, None]).transpose(0, 1),
+        # In three dimensions a Laplace distribution has the variance 4 b^2 along each axis.
+        sigma_m=2.0 * guess.log_scale.exp(),
+        body=guess.body,
+        certainty=(-2.0 * guess.body_log_scale).exp(),
+    )

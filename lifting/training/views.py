@@ -22,6 +22,7 @@ __all__ = ["Views", "draw_views"]
 
 _PELVIS, _SPINE, _THORAX, _NOSE, _HEAD = 0, 7, 8, 9, 10  # H36M_17
 _HIPS, _SHOULDERS = [1, 4], [11, 14]
+_KNEES, _ANKLES, _ELBOWS, _WRISTS = [2, 5], [3, 6], [12, 15], [13, 16]
 # what leaves the picture or is hidden together
 _TOGETHER = (
     [11, 12, 13], [14, 15, 16], [12, 13], [15, 16], [13, 16], [2, 3], [5, 6], [3, 6], [2, 3, 5, 6], [9, 10], [10], [8],
@@ -41,10 +42,13 @@ class Views:
         derived: share of people whose central joints are placed from hips, shoulders and face, as those of COCO
             keypoints are (``detectors.h36m``).
         face_m: spread of where the face is to such detectors, metres.
+        ankles_up, wrists_out: how much shorter shanks, and how much longer forearms, are between the joints of such
+            detectors than between those of motion capture, relative.
         hidden: probability with which joints are hidden now and then, with which some are hidden throughout, and half
             of that of each group that is hidden together: an arm, hands, a lower leg, feet, both legs, the head.
         cut: share of people whom an edge of the picture cuts off.
         alone: share of frames that are seen without their neighbours.
+        past: share of the others that are seen with their past alone, as live.
     """
 
     nearest_m: float = 1.3
@@ -55,13 +59,20 @@ class Views:
     doubtful: float = 0.6
     derived: float = 0.0
     face_m: float = 0.03
+    ankles_up: float = 0.0
+    wrists_out: float = 0.0
     hidden: float = 0.06
     cut: float = 0.0
     alone: float = 0.3
+    past: float = 0.0
 
 
-def draw_views(poses: Tensor, present: Tensor, views: Views, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Rays ``[B, W, 17, 3]`` (z = 1) and confidences ``[B, W, 17]`` of people in motion.
+def draw_views(
+    poses: Tensor, present: Tensor, views: Views, generator: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Rays ``[B, W, 17, 3]`` (z = 1) and confidences ``[B, W, 17]`` of people in motion, and the poses that they show.
+
+    These are ``poses``, with ankles and wrists where the detector has them.
 
     Args:
         poses: ``[B, W, 17, 3]`` metres, x right, y down, z forward, the origin at the pelvis of the middle pose.
@@ -77,6 +88,9 @@ def draw_views(poses: Tensor, present: Tensor, views: Views, generator: torch.Ge
     def normal(*shape: int) -> Tensor:
         return torch.randn(count, *shape, generator=generator)
 
+    from_limbs = uniform(1) < views.derived
+    if views.ankles_up or views.wrists_out:
+        poses = torch.where(from_limbs[..., None, None], _detected_ends(poses, views), poses)
     ratio = math.log(views.farthest_m / views.nearest_m)
     z = views.nearest_m * (uniform() * ratio).exp()
     aside = (2 * uniform(2) - 1) * views.off_axis * z[:, None]
@@ -107,15 +121,23 @@ def draw_views(poses: Tensor, present: Tensor, views: Views, generator: torch.Ge
         edge = along[:, frames // 2].sort(dim=1).values.gather(1, (17 * (0.35 + 0.6 * uniform(1))).long())
         hidden |= (along > edge[:, None]) & (uniform(1, 1) < views.cut)
     gone = (uniform(1) < views.alone) | (uniform(frames) < 0.05)
+    if views.past > 0:
+        gone |= (uniform(1) < views.past) & (torch.arange(frames) > frames // 2)
     gone[:, frames // 2] = False
     confidence = confidence * ~hidden * (present & ~gone)[..., None]
     if views.derived > 0:
         face = views.face_m * normal(1, 2, 2) / z[:, None, None, None]
-        from_limbs = uniform(1) < views.derived
         derived, trusted = _derived(plane, confidence, face)
         plane = torch.where(from_limbs[..., None, None], derived, plane)
         confidence = torch.where(from_limbs[..., None], trusted, confidence)
-    return torch.cat([plane, torch.ones_like(plane[..., :1])], dim=-1), confidence
+    return torch.cat([plane, torch.ones_like(plane[..., :1])], dim=-1), confidence, poses
+
+
+def _detected_ends(poses: Tensor, views: Views) -> Tensor:
+    moved = poses.clone()
+    for middles, ends, change in ((_KNEES, _ANKLES, -views.ankles_up), (_ELBOWS, _WRISTS, views.wrists_out)):
+        moved[..., ends, :] += change * (poses[..., ends, :] - poses[..., middles, :])
+    return moved
 
 
 def _derived(plane: Tensor, confidence: Tensor, face: Tensor) -> tuple[Tensor, Tensor]:

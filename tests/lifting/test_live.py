@@ -16,9 +16,12 @@ from detectors.people import Person2D
 from lifting.body import bone_lengths, stature
 from lifting.camera import Camera
 from lifting.live import LiveLifter, LivePose, LiveSettings
+from lifting.live_past import BODY_FRAMES, SeenBody
 from lifting.metrics import pa_mpjpe
 from lifting.oil import optimise
 from lifting.prior import Prior, StartingPoses
+from lifting.start_network import StartNetwork
+from lifting.starts import LearntPoses, learnt_poses
 
 FPS = 30
 
@@ -85,6 +88,43 @@ def test_the_body_keeps_its_size(lifter: LiveLifter, starts: StartingPoses, clip
     # bones of neighbouring frames agree: they are those of the past
     lengths = np.stack([bone_lengths(pose.raw_joints_m) for pose in poses[20:]])
     assert np.abs(np.diff(lengths, axis=0)).max() < 0.01
+
+
+def test_the_start_is_told_what_the_past_has_shown_of_the_body(
+    lifter: LiveLifter,
+    clip,
+    monkeypatch: pytest.MonkeyPatch,  # type: ignore[no-untyped-def]
+) -> None:
+    keypoints, _, camera = clip
+    told: list[torch.Tensor] = []
+    seen: list[LearntPoses] = []
+
+    def watched(
+        network: StartNetwork, rays: torch.Tensor, confidence: torch.Tensor, **body: torch.Tensor
+    ) -> LearntPoses:
+        told.append(body["body"])
+        seen.append(learnt_poses(network, rays, confidence, **body))
+        return seen[-1]
+
+    monkeypatch.setattr("lifting.live.learnt_poses", watched)
+    lifted(lifter, keypoints[:3], camera)
+    # once without a body, to see more of it, and once with what is known
+    assert all(body.shape == (2, 8) and body[0].isnan().all() for body in told)
+    assert told[0][1].isnan().all()
+    torch.testing.assert_close(told[1][1], seen[0].body[0])
+    both = torch.minimum(seen[0].body[0], seen[1].body[0]), torch.maximum(seen[0].body[0], seen[1].body[0])
+    assert (both[0] - 1e-6 <= told[2][1]).all() and (told[2][1] <= both[1] + 1e-6).all()
+
+
+def test_what_is_known_of_a_body_is_weighed_and_fades() -> None:
+    body = SeenBody()
+    assert body.mean().isnan().all()
+    body.see(torch.full((8,), 0.1), torch.full((8,), 3.0))
+    body.see(torch.full((8,), 0.3), torch.full((8,), 1.0))
+    assert body.mean().tolist() == pytest.approx([0.15] * 8, abs=1e-3)
+    for _ in range(3 * BODY_FRAMES):
+        body.see(torch.zeros(8), torch.ones(8))
+    assert body.mean().abs().max() < 0.01
 
 
 def test_a_height_sets_the_scale(prior: Prior, starts: StartingPoses, clip) -> None:  # type: ignore[no-untyped-def]

@@ -13,8 +13,9 @@ from lifting.evidence import Evidence
 from lifting.geometry import reprojection_error
 from lifting.metrics import pa_mpjpe
 from lifting.prior import StartingPoses
+from lifting.proportions import log_proportions
 from lifting.start_network import StartNetwork
-from lifting.starts import LearntStart
+from lifting.starts import LearntStart, learnt_poses
 from lifting.temporal import neighbour_rows
 from lifting.view_features import OFFSETS_S
 
@@ -134,6 +135,7 @@ def test_a_mirror_image_gives_the_mirror_image(small: StartNetwork) -> None:
     assert torch.allclose(other.modes, guess.modes[:, :, flip] * mirror, atol=1e-5)
     assert torch.allclose(other.log_scale, guess.log_scale[:, flip], atol=1e-5)
     assert torch.allclose(other.logits, guess.logits, atol=1e-5)
+    assert torch.allclose(other.body, guess.body, atol=1e-5)
     # and no pose is its own mirror image
     assert (other.pose - guess.pose).abs().max() > 0.01
 
@@ -174,3 +176,38 @@ def test_the_error_is_judged_without_changing_the_pose(small: StartNetwork) -> N
     (guess.log_scale.sum() + guess.logits.sum()).backward()
     assert small.pre.weight.grad is None
     assert small.trunk_scale.weight.grad is not None and small.limb_scale.weight.grad is not None
+
+
+def test_a_body_that_is_told_counts(small: StartNetwork) -> None:
+    seen, log_spread = features()
+    body = torch.zeros(4, 8)
+    guess, nothing = small(seen, log_spread), small(seen, log_spread, torch.full_like(body, torch.nan))
+    assert torch.equal(guess.pose, nothing.pose) and guess.body.shape == guess.body_log_scale.shape == (4, 8)
+    # what is like a typical body is not what is unknown
+    typical, other = small(seen, log_spread, body), small(seen, log_spread, body + 0.1)
+    assert (typical.pose - guess.pose).abs().max() > 1e-4 and (other.pose - typical.pose).abs().max() > 1e-4
+    body[0] = torch.nan
+    torch.testing.assert_close(small(seen, log_spread, body).pose[:1], guess.pose[:1])
+
+
+def test_the_shipped_start_sees_and_uses_proportions(start: StartNetwork, motion: NDArray[np.float64]) -> None:
+    X = torch.from_numpy(motion * [1.0, -1.0, -1.0]).float() + torch.tensor([0.3, 0.0, 4.0])
+    # shanks a tenth shorter than this person's
+    for knee, ankle in ((2, 3), (5, 6)):
+        X[:, ankle] = X[:, knee] + 0.9 * (X[:, ankle] - X[:, knee])
+    evidence = Evidence(rays_of(X), torch.ones(X.shape[:2]), torch.zeros(len(X), dtype=torch.int64), 1)
+    around = neighbour_rows(np.arange(len(X)) / 30, evidence.group.numpy(), OFFSETS_S, CPU)
+    rays, confidence = around(evidence.rays, evidence.confidence)
+    truth = log_proportions(X)
+
+    def error(body: Tensor | None) -> float:
+        x = learnt_poses(start, rays, confidence, body=body).x[0]
+        return float(((x - x[:, :1]) - (X - X[:, :1])).norm(dim=-1).mean())
+
+    unknown, known, wrong = error(None), error(truth), error(truth + 0.15 * torch.tensor([0, 0, 0, 0, -1, 1, -1, 1.0]))
+    assert known < unknown and known < wrong
+    found = LearntStart(start, around)(evidence, 1).x[0]
+    told = learnt_poses(start, rays, confidence)
+    body = evidence.mean_of_groups(told.body, told.certainty)
+    torch.testing.assert_close(found, learnt_poses(start, rays, confidence, body=body).x[0])
+    assert torch.equal(body[0], body[-1])

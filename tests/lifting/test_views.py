@@ -139,7 +139,7 @@ def people(clips: tuple[Tensor, Tensor], windows: Windows) -> tuple[Tensor, Tens
 
 def test_clear_views_are_projections(people: tuple[Tensor, Tensor]) -> None:
     motion, present = people
-    rays, confidence = draw_views(motion, present, CLEAR, generator())
+    rays, confidence, _ = draw_views(motion, present, CLEAR, generator())
     assert rays.shape == (200, 3, 17, 3) and torch.all(rays[..., 2] == 1)
     near = confidence[:, 1] == 0  # behind the lens
     assert near.float().mean() < 0.02 and set(confidence.unique().tolist()) <= {0.0, 1.0}
@@ -160,8 +160,8 @@ def test_clear_views_are_projections(people: tuple[Tensor, Tensor]) -> None:
 def test_errors_are_of_the_size_that_was_asked_for(people: tuple[Tensor, Tensor]) -> None:
     motion, present = people
     noisy = replace(CLEAR, exact=0.0, noise_m=0.03, nearest_m=4.0, farthest_m=4.000001)
-    rays, _ = draw_views(motion, present, noisy, generator())
-    clear, _ = draw_views(motion, present, replace(noisy, exact=1.0), generator())
+    rays, _, _ = draw_views(motion, present, noisy, generator())
+    clear, _, _ = draw_views(motion, present, replace(noisy, exact=1.0), generator())
     error = (rays - clear)[..., :2] * 4.0
     spread = error.flatten(1).std(dim=1)
     assert spread.max() < 0.04 and spread.median() == pytest.approx(0.03 / 4, rel=0.4)
@@ -173,8 +173,8 @@ def test_errors_are_of_the_size_that_was_asked_for(people: tuple[Tensor, Tensor]
 def test_doubt_and_error_go_together(people: tuple[Tensor, Tensor]) -> None:
     motion, present = people
     doubtful = replace(CLEAR, exact=0.0, doubtful=1.0)
-    rays, confidence = draw_views(motion, present, doubtful, generator())
-    clear, _ = draw_views(motion, present, replace(doubtful, noise_m=0.0, doubtful=0.0), generator())
+    rays, confidence, _ = draw_views(motion, present, doubtful, generator())
+    clear, _, _ = draw_views(motion, present, replace(doubtful, noise_m=0.0, doubtful=0.0), generator())
     assert confidence.min() >= 0.0 and 0.1 < confidence[confidence > 0].min() < 0.5
     error = (rays - clear)[..., :2].norm(dim=-1)
     low, high = (confidence > 0) & (confidence < 0.5), confidence > 0.9
@@ -183,11 +183,15 @@ def test_doubt_and_error_go_together(people: tuple[Tensor, Tensor]) -> None:
 
 def test_neighbours_and_limbs_go_missing(people: tuple[Tensor, Tensor]) -> None:
     motion, present = people
-    _, alone = draw_views(motion, present, replace(CLEAR, alone=1.0), generator())
+    _, alone, _ = draw_views(motion, present, replace(CLEAR, alone=1.0), generator())
     assert not alone[:, [0, 2]].any() and (alone[:, 1] > 0).float().mean() > 0.9
-    _, absent = draw_views(motion, torch.zeros_like(present).index_fill(1, torch.tensor(1), True), CLEAR, generator())
+    _, past, _ = draw_views(motion, present, replace(CLEAR, past=1.0), generator())
+    assert not past[:, 2].any() and past[:, 0].any(dim=1).float().mean() > 0.6
+    _, absent, _ = draw_views(
+        motion, torch.zeros_like(present).index_fill(1, torch.tensor(1), True), CLEAR, generator()
+    )
     assert not absent[:, [0, 2]].any()
-    _, hidden = draw_views(motion, present, replace(CLEAR, hidden=1.0), generator())
+    _, hidden, _ = draw_views(motion, present, replace(CLEAR, hidden=1.0), generator())
     gone = hidden[:, 1] == 0
     assert 0.15 < gone.float().mean() < 0.7 and gone[:, 13].float().mean() > gone[:, 12].float().mean() - 0.05
     assert gone[:, 13].float().mean() > gone[:, 0].float().mean()
@@ -217,7 +221,7 @@ def as_from_coco(plane: Tensor, confidence: Tensor) -> tuple[NDArray[np.float64]
 def test_derived_joints_lie_where_those_of_coco_keypoints_are_placed(people: tuple[Tensor, Tensor]) -> None:
     motion, present = people
     some = replace(CLEAR, doubtful=1.0, hidden=0.3, noise_m=0.0, face_m=0.0)
-    (plain, sure), (derived, trusted) = (
+    (plain, sure, _), (derived, trusted, _) = (
         draw_views(motion, present, replace(some, derived=share), generator()) for share in (0.0, 1.0)
     )
     flat = [value.flatten(0, 1) for value in (plain[..., :2], sure, derived[..., :2], trusted)]
@@ -233,8 +237,8 @@ def test_derived_joints_lie_where_those_of_coco_keypoints_are_placed(people: tup
 def test_a_share_of_people_is_derived_and_their_faces_are_off(people: tuple[Tensor, Tensor]) -> None:
     motion, present = people
     near = replace(CLEAR, nearest_m=3.0, farthest_m=3.000001)
-    plain, _ = draw_views(motion, present, near, generator())
-    half, _ = draw_views(motion, present, replace(near, derived=0.5, face_m=0.0), generator())
+    plain, _, _ = draw_views(motion, present, near, generator())
+    half, _, _ = draw_views(motion, present, replace(near, derived=0.5, face_m=0.0), generator())
     spine = H36M_17.index("spine")
     changed = ((half - plain)[:, :, spine].norm(dim=-1) > 1e-5).float()
     assert changed.mean() == pytest.approx(0.5, abs=0.12)
@@ -252,9 +256,32 @@ def test_a_share_of_people_is_derived_and_their_faces_are_off(people: tuple[Tens
         assert torch.allclose(of_face[:, 0], of_face[:, 2], atol=1e-6)
 
 
-def test_joints_stay_hidden_and_groups_go_together(people: tuple[Tensor, Tensor]) -> None:
+def test_ankles_and_wrists_lie_where_such_detectors_have_them(people: tuple[Tensor, Tensor]) -> None:
     motion, present = people
-    _, hidden = draw_views(motion, present, replace(CLEAR, hidden=0.4), generator())
+    ends = replace(CLEAR, nearest_m=3.0, farthest_m=3.000001, ankles_up=0.1, wrists_out=0.2)
+    _, _, same = draw_views(motion, present, ends, generator())
+    assert torch.equal(same, motion)
+    rays, _, moved = draw_views(motion, present, replace(ends, derived=1.0, face_m=0.0), generator())
+    for first, second, factor in (("knee", "ankle", 0.9), ("elbow", "wrist", 1.2)):
+        for side in ("left", "right"):
+            middle, end = (H36M_17.index(f"{side}_{name}") for name in (first, second))
+            before, after = (poses[..., end, :] - poses[..., middle, :] for poses in (motion, moved))
+            torch.testing.assert_close(after, factor * before)
+    others = [joint for joint, name in enumerate(H36M_17.joints) if not name.endswith(("ankle", "wrist"))]
+    assert torch.equal(moved[..., others, :], motion[..., others, :])
+    # and that is what the picture shows
+    plain, _, _ = draw_views(
+        moved, present, replace(ends, derived=1.0, face_m=0.0, ankles_up=0, wrists_out=0), generator()
+    )
+    torch.testing.assert_close(rays, plain)
+    some = draw_views(motion, present, replace(ends, derived=0.5), generator())[2]
+    changed = (some - motion).abs().amax(dim=(2, 3)) > 0
+    assert changed.float().mean() == pytest.approx(0.5, abs=0.12) and torch.equal(changed[:, 0], changed[:, 2])
+
+
+def test_joints_stay_hidden_and_groups_go_together(people: tuple[Tensor, Tensor]) -> None:
+    motion, present = (value.repeat_interleave(5, dim=0) for value in people)
+    _, hidden, _ = draw_views(motion, present, replace(CLEAR, hidden=0.4), generator())
     gone = hidden == 0
     # single joints are gone from all frames, whatever group they are of
     throughout = gone.all(dim=1)
@@ -268,8 +295,8 @@ def test_joints_stay_hidden_and_groups_go_together(people: tuple[Tensor, Tensor]
 @pytest.mark.parametrize("share", [0.4, 1.0])
 def test_an_edge_cuts_people_off(people: tuple[Tensor, Tensor], share: float) -> None:
     motion, present = people
-    rays, confidence = draw_views(motion, present, replace(CLEAR, cut=share), generator())
-    plain, clear = draw_views(motion, present, CLEAR, generator())
+    rays, confidence, _ = draw_views(motion, present, replace(CLEAR, cut=share), generator())
+    plain, clear, _ = draw_views(motion, present, CLEAR, generator())
     torch.testing.assert_close(rays, plain)
     lost = (confidence == 0) & (clear > 0)
     cut = lost[:, 1].any(dim=1)

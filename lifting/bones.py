@@ -9,12 +9,24 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from detectors.layouts import H36M_17
 from lifting.body import BONES
+from lifting.proportions import limb_lengths
 
 __all__ = ["BoneKeeper", "ancestors", "mirrored_bones"]
 
 #: A track counts the mean body like this many frames of its own, so single frames lean on it and long tracks do not.
 _MEAN_BODY_FRAMES = 0.4
+#: So much of the way lengths go to those of a body that is known from elsewhere.
+_BELIEVED = 0.4
+#: Bones of half the hips, thighs, shanks, upper arms and forearms, as ``limb_lengths`` has them; right, left.
+_OF_LIMBS = [
+    [
+        BONES.tolist().index([H36M_17.index(end if end == "pelvis" else f"{side}_{end}") for end in ends])
+        for side in ("right", "left")
+    ]
+    for ends in (("pelvis", "hip"), ("hip", "knee"), ("knee", "ankle"), ("shoulder", "elbow"), ("elbow", "wrist"))
+]
 
 
 def ancestors() -> NDArray[np.float64]:
@@ -28,8 +40,6 @@ def ancestors() -> NDArray[np.float64]:
 
 def mirrored_bones() -> list[int]:
     """For every bone the one on the other side of the body."""
-    from detectors.layouts import H36M_17
-
     pairs = [tuple(pair) for pair in BONES.tolist()]
     return [pairs.index((H36M_17.flip[parent], H36M_17.flip[child])) for parent, child in pairs]
 
@@ -54,11 +64,19 @@ class BoneKeeper:
         group: ``[B]`` int64, which track a pose belongs to, counted from 0.
         groups: number of groups.
         confidence: ``[B, 17]`` a bone is estimated from the frames that show both its ends.
+        body: ``[B, 8]`` proportions (``lifting.proportions``) that were seen elsewhere, the same for all poses of a
+            track; NaN or None if there are none.
     """
 
-    def __init__(self, mean_m: Tensor, group: Tensor, groups: int, confidence: Tensor) -> None:
+    def __init__(
+        self, mean_m: Tensor, group: Tensor, groups: int, confidence: Tensor, body: Tensor | None = None
+    ) -> None:
         self._group, self._groups = group, groups
         self._parent, self._child, self._paths, self._mirror = _skeleton(confidence.device, mean_m.dtype)
+        self._body = None
+        if body is not None:
+            self._body = body.new_empty(groups, body.shape[1])
+            self._body[group] = body
         self._proportions = (mean_m + mean_m[self._mirror]) / (2 * mean_m.sum())
         # A trace of trust in every frame: a bone that nobody saw has the length the prior gives it.
         self._weight = torch.minimum(confidence[:, self._parent], confidence[:, self._child]).clamp_min(0.01)
@@ -72,7 +90,8 @@ class BoneKeeper:
         mean = sums[:, :-1] / self._of_all
         mean = (mean + mean[:, self._mirror]) / 2
         typical = self._proportions * (sums[:, -1:] / self._frames)
-        return torch.lerp(mean, typical, _MEAN_BODY_FRAMES / (self._frames + _MEAN_BODY_FRAMES))[self._group]
+        mean = torch.lerp(mean, typical, _MEAN_BODY_FRAMES / (self._frames + _MEAN_BODY_FRAMES))
+        return (mean if self._body is None else self._like(mean, self._body))[self._group]
 
     def __call__(self, x: Tensor, share: float) -> Tensor:
         """Poses ``[B, 17, 3]`` that went ``share`` of the way to the held lengths, directions and centroid kept."""
@@ -83,6 +102,15 @@ class BoneKeeper:
         bones = torch.nn.functional.normalize(x[:, self._child] - x[:, self._parent], dim=-1)
         held = torch.einsum("jk,bkd->bjd", self._paths, bones * lengths[..., None])
         return held + (x - held).mean(dim=1, keepdim=True)
+
+    def _like(self, mean: Tensor, body: Tensor) -> Tensor:
+        """Lengths ``[G, 16]`` part of the way to those of bodies ``[G, 8]``, which have as long limbs."""
+        unit_m = mean[:, _OF_LIMBS[1:]].log().mean(dim=(1, 2)).exp()
+        wanted = limb_lengths(body, unit_m)[..., None].expand(-1, -1, 2).flatten(1)
+        bones = [bone for sides in _OF_LIMBS for bone in sides]
+        found = mean.clone()
+        found[:, bones] = torch.where(wanted.isfinite(), torch.lerp(mean[:, bones], wanted, _BELIEVED), mean[:, bones])
+        return found
 
     def _sum(self, values: Tensor) -> Tensor:
         """Sum over the rows of each group, ``[B, D]`` -> ``[G, D]``."""

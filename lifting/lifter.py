@@ -235,7 +235,9 @@ class Lifter:
             kernel = None
             coupled = settings.couple_s > 0 and len(group) > evidence.groups
             if coupled:
-                kernel = time_kernel(time_s, group, settings.couple_s, 2, confidence).on(self.device)
+                kernel = time_kernel(time_s, group, settings.couple_s, 2, confidence, settings.doubt_widens).on(
+                    self.device
+                )
             start: Start = GridStart(self._poses)
             if self._start_network is not None:
                 around = neighbour_rows(time_s, group, OFFSETS_S, self.device) if coupled else None

@@ -84,7 +84,8 @@ class KnownBones(BoneKeeper):
     """Bone lengths of this window and of all frames before it, by their numbers."""
 
     def __init__(self, mean_m: Tensor, evidence: Evidence, pasts: Sequence[Past]) -> None:
-        super().__init__(mean_m, evidence.group, evidence.groups, evidence.confidence)
+        body = torch.stack([past.body.mean() for past in pasts]).to(mean_m.device)[evidence.group]
+        super().__init__(mean_m, evidence.group, evidence.groups, evidence.confidence, body)
         nothing = torch.zeros_like(mean_m)
         known = torch.stack([nothing if past.lengths is None else past.lengths for past in pasts])
         share = torch.tensor([float(past.frames) for past in pasts], device=mean_m.device)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from detectors.layouts import H36M_17
 
-__all__ = ["PROPORTIONS", "log_proportions"]
+__all__ = ["PROPORTIONS", "limb_lengths", "log_proportions"]
 
 
 def _both(first: str, second: str) -> list[tuple[int, int]]:
@@ -47,6 +47,18 @@ def log_proportions(poses: Tensor) -> Tensor:
     first, second = poses[:, ends].unbind(dim=3)
     logs = (first - second).norm(dim=-1).mean(dim=2).clamp_min(1e-3).log() - typical
     return logs - logs[:, _LIMBS].mean(dim=1, keepdim=True)
+
+
+def limb_lengths(logs: Tensor, unit_m: Tensor) -> Tensor:
+    """Lengths ``[B, 5]`` in metres of half the hips, thigh, shank, upper arm and forearm.
+
+    Args:
+        logs: ``[B, 8]`` proportions.
+        unit_m: ``[B]`` geometric mean of the lengths of the four limbs.
+    """
+    _, typical = _tables(logs.device)
+    lengths = (logs + typical + (unit_m.log() - typical[_LIMBS].mean())[:, None]).exp()
+    return torch.cat([lengths[:, :1] / 2, lengths[:, _LIMBS]], dim=1)
 
 
 # They outlive the inference mode in which they may be asked for first.

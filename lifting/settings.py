@@ -23,6 +23,7 @@ class LiftSettings:
         clusters: number of starting poses S, one of those in the file (1, 10, 50).
         hypotheses: number of starts in different directions, 1 to 4; the prior chooses among the results.
         couple_s: width of the kernel over neighbouring frames inside the loop, seconds (1 sigma); 0 is none.
+        doubt_widens: how much wider it is for joints that the detector doubts (``lifting.temporal.time_kernel``).
         bones: share of the way to the common bone lengths that each step goes; 0 is none.
         smooth_s: width of the kernel over the finished track, seconds (1 sigma); 0 is none.
         person_height_m: standing height of the people, metres; None assumes the average body of the prior.
@@ -39,6 +40,7 @@ class LiftSettings:
     clusters: int = 1
     hypotheses: int = 1
     couple_s: float = 2 / 30
+    doubt_widens: float = 2.0
     bones: float = 0.4
     smooth_s: float = 0.05
     person_height_m: float | None = None

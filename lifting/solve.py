@@ -52,7 +52,8 @@ def solve_fast(
     """
     begin = start(evidence, hypotheses)
     rows = evidence.repeated(hypotheses)
-    keeper = BoneKeeper(mean_bones_m, rows.group, rows.groups, rows.confidence)
+    body = None if begin.body is None else begin.body.repeat(hypotheses, 1)
+    keeper = BoneKeeper(mean_bones_m, rows.group, rows.groups, rows.confidence, body)
     hold_from = round(_BONES_FROM * len(schedule))
     neighbours = None if kernel is None else kernel.repeated(hypotheses)
 

@@ -31,11 +31,13 @@ class Starts:
         x: ``[H, B, J, 3]`` root-centred, metres, camera axes; the first is the best guess.
         T: ``[H, B, 3]`` translations, metres.
         sigma_m: ``[B, J]`` expected error of each coordinate of the first, metres; None if the start cannot tell.
+        body: ``[B, 8]`` proportions (``lifting.proportions``) that all rows of a group show together; None likewise.
     """
 
     x: Tensor
     T: Tensor
     sigma_m: Tensor | None
+    body: Tensor | None = None
 
 
 class Start(Protocol):
@@ -73,6 +75,7 @@ class LearntStart:
     @torch.no_grad()
     def __call__(self, evidence: Evidence, hypotheses: int) -> Starts:
         rays, confidence = evidence.rays, evidence.confidence
+        body = None
         if self.neighbours is None:
             found = learnt_poses(self.network, rays[:, None], confidence[:, None], hypotheses)
         else:
@@ -81,7 +84,7 @@ class LearntStart:
             alone = learnt_poses(self.network, rays_then, confidence_then)
             body = evidence.mean_of_groups(alone.body, alone.certainty)
             found = learnt_poses(self.network, rays_then, confidence_then, hypotheses, body)
-        return Starts(found.x, solve_translation(found.x, rays, confidence**4), found.sigma_m)
+        return Starts(found.x, solve_translation(found.x, rays, confidence**4), found.sigma_m, body)
 
 
 @dataclass(frozen=True)

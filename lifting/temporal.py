@@ -15,6 +15,7 @@ __all__ = ["NeighbourRows", "TimeKernel", "TorchKernel", "neighbour_rows", "smoo
 
 _REACH = 3.0  # standard deviations after which a neighbour no longer counts
 _REGULARISER = 1e-3
+_MOST_DOUBT = 0.5  # what is doubted more does not make a filter wider still
 _LEAST_TRUST = 0.05  # a joint that is not seen in any frame is smoothed, too
 
 
@@ -76,6 +77,7 @@ def time_kernel(
     sigma_s: float,
     degree: int = 1,
     confidence: NDArray[np.float64] | None = None,
+    doubt_widens: float = 0.0,
 ) -> TimeKernel:
     """Local polynomial regression with Gaussian weights.
 
@@ -89,26 +91,37 @@ def time_kernel(
         degree: 0, 1 or 2.
         confidence: ``[B, J]`` in 0..1. Then there is a filter for each joint, in which frames that show the joint well
             count for more; where it is seen equally well in all frames, the filter is that without confidence.
+        doubt_widens: how much wider, relative, the filter of a joint would be without any confidence around it: what
+            detectors doubt, they get wrong for long. Doubt counts up to a half.
     """
     if sigma_s <= 0 or degree not in (0, 1, 2):
         raise ValueError(f"a time kernel needs a positive width and degree 0 to 2, not {sigma_s} and {degree}")
     count = len(time_s)
     rows = np.arange(count)
-    axis = _one_axis(time_s, group, 10 * _REACH * sigma_s + 1.0)
-    first = np.searchsorted(axis, axis - _REACH * sigma_s - 1e-9)
-    last = np.searchsorted(axis, axis + _REACH * sigma_s + 1e-9)
+    reach_s = _REACH * sigma_s * (1.0 if confidence is None else 1.0 + doubt_widens * _MOST_DOUBT)
+    axis = _one_axis(time_s, group, 10 * reach_s + 1.0)
+    first = np.searchsorted(axis, axis - reach_s - 1e-9)
+    last = np.searchsorted(axis, axis + reach_s + 1e-9)
     width = int((last - first).max()) if count else 1
     index = first[:, None] + np.arange(width)
     inside = index < last[:, None]
     index = np.where(inside, index, rows[:, None])
     lag = (axis[index] - axis[:, None]) / sigma_s
-    gauss = np.where(inside, np.exp(-0.5 * lag**2), 0.0)
+    gauss = _bell(lag) * inside
     if confidence is None:
         return TimeKernel(index, _fitted(gauss[..., None], lag, degree)[..., 0])
+    near = np.maximum(confidence, _LEAST_TRUST)[index]
+    around = (near * gauss[..., None]).sum(axis=1, keepdims=True) / gauss.sum(axis=1)[:, None, None]
+    times_as_wide = 1.0 + doubt_widens * np.minimum(1.0 - around, _MOST_DOUBT)
+    gauss = _bell(lag[..., None] / times_as_wide) * inside[..., None]
     # Divided by their mean, so that low confidence everywhere means the same as none.
-    trust = np.maximum(confidence, _LEAST_TRUST)[index] * gauss[..., None]
-    trust *= (gauss.sum(axis=1, keepdims=True) / trust.sum(axis=1))[:, None]
+    trust = near * gauss
+    trust *= gauss.sum(axis=1, keepdims=True) / trust.sum(axis=1, keepdims=True)
     return TimeKernel(index, _fitted(trust, lag, degree))
+
+
+def _bell(lag: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.where(np.abs(lag) <= _REACH + 1e-6, np.exp(-0.5 * lag**2), 0.0)
 
 
 def _fitted(weight: NDArray[np.float64], lag: NDArray[np.float64], degree: int) -> NDArray[np.float64]:

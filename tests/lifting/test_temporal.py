@@ -189,6 +189,25 @@ class TestConfidence:
         trusted = time_kernel(self.time_s, self.group, 0.07, degree, np.full((40, 17), everywhere))
         assert trusted.weight.shape[2] == 17 and np.allclose(trusted(rows), plain, atol=1e-10)
 
+    def test_what_is_doubted_is_filtered_over_a_longer_time(self) -> None:
+        rows = np.random.default_rng(0).normal(size=(40, 3, 3))
+        confidence = np.ones((40, 3)) * [1.0, 0.75, 0.1]
+
+        def filtered(sigma_s: float, joint: int) -> NDArray[np.float64]:
+            return time_kernel(self.time_s, self.group, sigma_s)(rows[:, joint])
+
+        found = time_kernel(self.time_s, self.group, 0.07, 1, confidence, doubt_widens=2.0)(rows)
+        for joint, times_as_wide in enumerate((1.0, 1.5, 2.0)):
+            assert np.allclose(found[:, joint], filtered(0.07 * times_as_wide, joint), atol=1e-3)
+        # where the doubt is, and for the joint that it is about
+        confidence = np.ones((40, 2))
+        confidence[8:12, 1] = 0.1
+        plain = time_kernel(self.time_s, self.group, 0.07, 1, confidence).weight
+        found_weight = time_kernel(self.time_s, self.group, 0.07, 1, confidence, doubt_widens=2.0)
+        assert np.allclose(found_weight(rows[:, :2])[:, 0], filtered(0.07, 0), atol=1e-10)
+        assert (found_weight.weight[10, :, 1] > 1e-9).sum() > (plain[10, :, 1] > 1e-9).sum()
+        assert np.allclose(found_weight.weight.sum(axis=1), 1.0)
+
     def test_motion_is_kept_whatever_was_seen(self) -> None:
         confidence = np.random.default_rng(1).uniform(0.1, 1.0, (40, 3))
         kernel = time_kernel(self.time_s, np.zeros(40, np.int64), 0.1, 2, confidence)
@@ -208,9 +227,9 @@ class TestConfidence:
     def test_joints_do_not_mix_and_copies_and_devices_agree(self) -> None:
         confidence = np.random.default_rng(2).uniform(0.0, 1.0, (40, 17))
         rows = np.random.default_rng(3).normal(size=(40, 17, 3))
-        kernel = time_kernel(self.time_s, self.group, 0.07, 2, confidence)
+        kernel = time_kernel(self.time_s, self.group, 0.07, 2, confidence, 2.0)
         for joint in (0, 13):
-            alone = time_kernel(self.time_s, self.group, 0.07, 2, confidence[:, joint : joint + 1])
+            alone = time_kernel(self.time_s, self.group, 0.07, 2, confidence[:, joint : joint + 1], 2.0)
             assert np.allclose(alone(rows[:, joint : joint + 1]), kernel(rows)[:, joint : joint + 1], atol=1e-12)
         on_device = kernel.on(torch.device("cpu"))
         tensor = torch.from_numpy(rows).float()

@@ -105,7 +105,7 @@ class BoneKeeper:
 
     def _like(self, mean: Tensor, body: Tensor) -> Tensor:
         """Lengths ``[G, 16]`` part of the way to those of bodies ``[G, 8]``, which have as long limbs."""
-        unit_m = mean[:, _OF_LIMBS[1:]].log().mean(dim=(1, 2)).exp()
+        unit_m = mean[:, _OF_LIMBS[1:]].clamp_min(1e-6).log().mean(dim=(1, 2)).exp()
         wanted = limb_lengths(body, unit_m)[..., None].expand(-1, -1, 2).flatten(1)
         bones = [bone for sides in _OF_LIMBS for bone in sides]
         found = mean.clone()

@@ -11,6 +11,7 @@ from torch import Tensor
 from detectors.layouts import H36M_17
 from lifting.body import BONES, bone_lengths
 from lifting.bones import BoneKeeper, ancestors, mirrored_bones
+from lifting.proportions import PROPORTIONS, limb_lengths, log_proportions
 
 CHILDREN = [H36M_17.joints[child] for child in BONES[:, 1]]
 FOREARM = CHILDREN.index("right_wrist")
@@ -157,3 +158,29 @@ def test_bones_without_length_stay_finite(poses: Tensor, mean_m: Tensor) -> None
     poses[2, H36M_17.index("nose")] = poses[2, H36M_17.index("thorax")]
     held = BoneKeeper(mean_m, group(8), 1, trusted(poses))(poses, 1.0)
     assert torch.isfinite(held).all()
+
+
+def test_lengths_go_towards_a_body_that_is_known(poses: Tensor, mean_m: Tensor) -> None:
+    both, confidence = group(5, 3), trusted(poses)
+    plain = BoneKeeper(mean_m, both, 2, confidence).lengths(poses)
+    body = torch.zeros(8, 8, dtype=poses.dtype)
+    body[:5, PROPORTIONS.index("forearm")] = 0.2
+    body[5:] = torch.nan
+    found = BoneKeeper(mean_m, both, 2, confidence, body).lengths(poses)
+    # of the second person nothing is known
+    assert torch.equal(found[5:], plain[5:])
+    limbs = [CHILDREN.index(f"right_{end}") for end in ("knee", "ankle", "elbow", "wrist")]
+    unit_m = plain[:1, limbs].log().mean(dim=1).exp()
+    wanted = limb_lengths(body[:1], unit_m)[0]
+    for number, end in enumerate(("hip", "knee", "ankle", "elbow", "wrist")):
+        for side in ("left", "right"):
+            bone = CHILDREN.index(f"{side}_{end}")
+            assert float(found[0, bone]) == pytest.approx(float(0.6 * plain[0, bone] + 0.4 * wanted[number]))
+    others = [CHILDREN.index(joint) for joint in ("spine", "thorax", "nose", "head_top", "left_shoulder")]
+    assert torch.equal(found[:, others], plain[:, others]) and torch.equal(found[0], found[4])
+    # who has these proportions stays as they are
+    held = BoneKeeper(mean_m, both, 2, confidence)(poses, 1.0)
+    again = BoneKeeper(mean_m, both, 2, confidence, log_proportions(held)).lengths(held)
+    same = BoneKeeper(mean_m, both, 2, confidence).lengths(held)
+    thin = [bone for bone, end in enumerate(CHILDREN) if end.endswith(("knee", "ankle", "elbow", "wrist"))]
+    assert torch.allclose(again[:, thin], same[:, thin], rtol=1e-2)

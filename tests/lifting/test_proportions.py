@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from detectors.layouts import H36M_17
+from lifting.body import BONES, bone_lengths
 from lifting.ipo import rotation_matrix
-from lifting.proportions import PROPORTIONS, log_proportions
+from lifting.proportions import PROPORTIONS, limb_lengths, log_proportions
 
 
 def stretched(poses: Tensor, first: str, second: str, factor: float) -> Tensor:
@@ -44,3 +45,17 @@ def test_a_longer_forearm_is_a_longer_forearm(people: Tensor) -> None:
 
 def test_joints_that_coincide_are_no_infinity() -> None:
     assert torch.isfinite(log_proportions(torch.zeros(1, 17, 3))).all()
+
+
+def test_lengths_of_proportions(people: Tensor) -> None:
+    lengths = torch.from_numpy(bone_lengths(people.numpy()))
+    ends = [H36M_17.joints[child] for child in BONES[:, 1]]
+    names = ("hip", "knee", "ankle", "elbow", "wrist")
+    limbs = torch.stack(
+        [(lengths[:, ends.index(f"left_{end}")] + lengths[:, ends.index(f"right_{end}")]) / 2 for end in names], dim=1
+    )
+    found = limb_lengths(log_proportions(people).double(), limbs[:, 1:].log().mean(dim=1).exp())
+    assert found.shape == (12, 5)
+    torch.testing.assert_close(found[:, 1:], limbs[:, 1:], rtol=1e-3, atol=0)
+    # hips do not lie quite opposite each other
+    assert (found[:, 0] / limbs[:, 0] - 1).abs().max() < 0.05

@@ -77,8 +77,8 @@ class LiveSettings:
     warm: float = 0.5
     couple_s: float = 2 / 30
     bones: float = 0.3
-    calm_hz: float = 0.6
-    quick: float = 5.1
+    calm_hz: float = 0.55
+    quick: float = 4.1
     noise_m: float = 0.016
     turned_m: float = 0.25
     jumped: float = 1.5

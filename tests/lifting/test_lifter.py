@@ -192,8 +192,10 @@ def test_unseen_joints_are_placed_by_the_prior_and_said_to_be(
     lengths = bone_lengths(track.joints_m)[20:30, -2:]
     assert np.all((lengths > 0.15) & (lengths < 0.4))
     assert (track.sigma_m[hidden] > 1.2 * plain.sigma_m[hidden]).all()
-    # the start looks a third of a second to both sides
-    assert np.allclose(track.sigma_m[:10], plain.sigma_m[:10]) and np.allclose(track.sigma_m[40:], plain.sigma_m[40:])
+    # the start looks a third of a second to both sides; beyond, it knows a little less of the body
+    for rows in (slice(0, 10), slice(40, 48)):
+        assert np.allclose(track.sigma_m[rows], plain.sigma_m[rows], rtol=0.03)
+    assert not np.allclose(track.sigma_m[10:20, ARM], plain.sigma_m[10:20, ARM], rtol=0.03)
 
 
 def test_what_was_not_seen_has_no_influence(lift: Lift, walk: NDArray[np.float64]) -> None:
@@ -219,7 +221,7 @@ def test_people_do_not_influence_each_other(lift: Lift, plain: Track3D, walk: ND
     assert [track.track_id for track in lift(other, seen(walk[:48]))] == [2, 1]
 
 
-@pytest.mark.parametrize(("bones", "jump_m", "apart_m"), [(0.4, 0.01, 0.03), (0.0, 4e-4, 4e-4)])
+@pytest.mark.parametrize(("bones", "jump_m", "apart_m"), [(0.4, 0.01, 0.03), (0.0, 2e-3, 0.01)])
 def test_windows_join_without_a_jump(
     lift: Lift, walk: NDArray[np.float64], bones: float, jump_m: float, apart_m: float
 ) -> None:
@@ -229,7 +231,7 @@ def test_windows_join_without_a_jump(
     difference = windowed - whole
     # what jerks there are come from the noise and are those of the whole track: none are added where windows meet
     assert jerkiness(difference).max() < jump_m < 0.1 * jerkiness(whole).max()
-    # a window has its own estimate of the bones and by it another distance; without, windows know the same
+    # a window has its own estimate of the bones and by it another distance; without, the start sees another body
     assert 0 < np.linalg.norm(difference, axis=-1).mean() < apart_m
 
 

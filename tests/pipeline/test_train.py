@@ -177,7 +177,7 @@ def test_a_start_is_trained_and_used(poses: Path, tmp_path: Path) -> None:
     network, sha256 = load_start_network(tmp_path / "run" / "start.safetensors")
     assert (network.hidden, network.blocks, network.frames) == (64, 1, 7) and len(sha256) == 64
     header = (tmp_path / "run" / "log.csv").read_text().splitlines()[0]
-    assert header.startswith("step,train,pose_mm,best_mode_mm,likeliest_mode_mm,pose_alone_mm")
+    assert header.startswith("step,train,pose_mm,told_body_mm,best_mode_mm,likeliest_mode_mm,pose_alone_mm")
     assert (tmp_path / "run" / "curve.png").stat().st_size > 1000
     # another run goes on from these weights: with a learning rate of nothing they stay
     more = (*arguments, "--start", "run/start.safetensors", "--steps", "1", "--learning-rate", "1e-12", "--batch", "32")

@@ -35,10 +35,3 @@ class Evidence:
             self.group.repeat(count) + shift,
             self.groups * count,
         )
-
-    def mean_of_groups(self, values: Tensor, weights: Tensor) -> Tensor:
-        """Means of ``values``, weighted by ``weights``, ``[B, D]`` each, over the rows of each group; in every row."""
-        sums = torch.zeros(self.groups, 2 * values.shape[1], device=values.device, dtype=values.dtype)
-        sums.index_add_(0, self.group, torch.cat([values * weights, weights], dim=1))
-        total, weight = sums.chunk(2, dim=1)
-        return (total / weight)[self.group]

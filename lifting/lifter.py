@@ -21,6 +21,7 @@ from lifting.device import matmul_dtype
 from lifting.evidence import Evidence
 from lifting.judging import judging_noise
 from lifting.prior import Prior, StartingPoses
+from lifting.proportions import PROPORTIONS
 from lifting.protocols import Protocol, lift_reference
 from lifting.settings import LiftSettings
 from lifting.solve import solve_fast
@@ -154,13 +155,10 @@ class Lifter:
         sigma = [np.zeros((len(times), 17)) for times in time_s]
         share = [np.zeros(len(times)) for times in time_s]
         total, done = sum(map(len, time_s)), 0
+        bodies = self._bodies(rays, confidence, time_s)
         for batch in self._batches([len(times) for times in time_s]):
-            X, doubt = self._optimise(
-                np.concatenate([rays[w.track][w.first : w.last] for w in batch]),
-                np.concatenate([confidence[w.track][w.first : w.last] for w in batch]),
-                np.concatenate([time_s[w.track][w.first : w.last] for w in batch]),
-                np.repeat(np.arange(len(batch)), [w.last - w.first for w in batch]),
-            )
+            body = None if bodies is None else bodies[[window.track for window in batch]]
+            X, doubt = self._optimise(*_stacked(batch, rays, confidence, time_s), body)
             at = 0
             for window in batch:
                 count = window.last - window.first
@@ -180,6 +178,30 @@ class Lifter:
             X = self._sized(self._held(X / weight[..., None], trust, together), trust, together)
             found.append((X, None if self._start_network is None else doubt / weight))
         return found
+
+    def _bodies(
+        self,
+        rays: list[NDArray[np.float64]],
+        confidence: list[NDArray[np.float64]],
+        time_s: list[NDArray[np.float64]],
+    ) -> NDArray[np.float64] | None:
+        """Proportions ``[tracks, 8]`` that all frames of each track show together; None without a learnt start.
+
+        A person has one body, whichever window of the track is looked at.
+        """
+        if self._start_network is None or self.settings.couple_s == 0:
+            return None
+        told, certainty = np.zeros((2, len(rays), len(PROPORTIONS)))
+        for batch in self._batches([len(times) for times in time_s]):
+            rays_of, confidence_of, then, group = _stacked(batch, rays, confidence, time_s)
+            around = neighbour_rows(then, group, OFFSETS_S, self.device)
+            found = LearntStart(self._start_network, around).poses(self._evidence(rays_of, confidence_of, group))
+            weight = np.concatenate([self._fade(window, len(time_s[window.track])) for window in batch])
+            sure = weight[:, None] * found.certainty.cpu().numpy()
+            track = np.array([window.track for window in batch])[group]
+            np.add.at(told, track, sure * found.body.cpu().numpy())
+            np.add.at(certainty, track, sure)
+        return np.asarray(told / np.maximum(certainty, 1e-12))
 
     def _batches(self, lengths: Sequence[int]) -> Iterator[list[_Window]]:
         """Windows of all tracks, packed into batches of rows that suit the device (short tracks share one)."""
@@ -218,17 +240,11 @@ class Lifter:
         confidence: NDArray[np.float64],
         time_s: NDArray[np.float64],
         group: NDArray[np.int64],
+        bodies: NDArray[np.float64] | None = None,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
-        """Joints ``[B, 17, 3]`` and, from the learnt start, the error it expects ``[B, 17]``."""
+        """Joints ``[B, 17, 3]`` and, from the learnt start, the error it expects ``[B, 17]``; ``bodies [G, 8]``."""
         settings = self.settings
-        # A joint without evidence is never looked at, but NaN times 0 would be NaN.
-        known = np.where(confidence[..., None] > 0, rays, [0.0, 0.0, 1.0])
-        evidence = Evidence(
-            rays=torch.from_numpy(known).to(self.device, torch.float32),
-            confidence=torch.from_numpy(confidence).to(self.device, torch.float32),
-            group=torch.from_numpy(group).to(self.device),
-            groups=int(group[-1]) + 1,
-        )
+        evidence = self._evidence(rays, confidence, group)
         if settings.preset == "reference":
             X, doubt = self._as_published(evidence), None
         else:
@@ -241,12 +257,27 @@ class Lifter:
             start: Start = GridStart(self._poses)
             if self._start_network is not None:
                 around = neighbour_rows(time_s, group, OFFSETS_S, self.device) if coupled else None
-                start = LearntStart(self._start_network, around)
+                body = None
+                if coupled and bodies is not None:
+                    body = torch.from_numpy(bodies[group]).to(self.device, torch.float32)
+                start = LearntStart(self._start_network, around, body)
             X, doubt = solve_fast(
                 self._network, settings.schedule(), start, self._mean_bones, evidence, kernel,
                 hypotheses=settings.hypotheses, bones=settings.bones, noise=self._noise, dtype=self._dtype,
             )  # fmt: skip
         return X.cpu().numpy().astype(np.float64), None if doubt is None else doubt.cpu().numpy().astype(np.float64)
+
+    def _evidence(
+        self, rays: NDArray[np.float64], confidence: NDArray[np.float64], group: NDArray[np.int64]
+    ) -> Evidence:
+        # A joint without evidence is never looked at, but NaN times 0 would be NaN.
+        known = np.where(confidence[..., None] > 0, rays, [0.0, 0.0, 1.0])
+        return Evidence(
+            rays=torch.from_numpy(known).to(self.device, torch.float32),
+            confidence=torch.from_numpy(confidence).to(self.device, torch.float32),
+            group=torch.from_numpy(group).to(self.device),
+            groups=int(group[-1]) + 1,
+        )
 
     def _as_published(self, evidence: Evidence) -> Tensor:
         """The protocol that was published for pictures taken in the wild, that of 3DPW, from one starting pose."""
@@ -323,6 +354,21 @@ class Lifter:
             confidence=np.nan_to_num(spread(confidence[rows])),
             boxes=spread(track.boxes[rows].astype(np.float64)),
         )
+
+
+def _stacked(
+    batch: Sequence[_Window],
+    rays: list[NDArray[np.float64]],
+    confidence: list[NDArray[np.float64]],
+    time_s: list[NDArray[np.float64]],
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+    """Rays, confidences and times of all rows of some windows, and which window each row is of."""
+
+    def rows(values: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+        return np.concatenate([values[window.track][window.first : window.last] for window in batch])
+
+    group = np.repeat(np.arange(len(batch)), [window.last - window.first for window in batch])
+    return rows(rays), rows(confidence), rows(time_s), group
 
 
 def smooth(joints: NDArray[np.float64], time_s: NDArray[np.float64], sigma_s: float) -> NDArray[np.float64]:

@@ -31,7 +31,7 @@ class Starts:
         x: ``[H, B, J, 3]`` root-centred, metres, camera axes; the first is the best guess.
         T: ``[H, B, 3]`` translations, metres.
         sigma_m: ``[B, J]`` expected error of each coordinate of the first, metres; None if the start cannot tell.
-        body: ``[B, 8]`` proportions (``lifting.proportions``) that all rows of a group show together; None likewise.
+        body: ``[B, 8]`` proportions (``lifting.proportions``) that the start was told; None if it was not.
     """
 
     x: Tensor
@@ -67,24 +67,26 @@ class LearntStart:
     Attributes:
         network: on the device of the evidence.
         neighbours: the rows at ``OFFSETS_S`` from each, or None if rows have nothing to do with each other.
+        body: ``[B, 8]`` proportions (``lifting.proportions``) of the people, if they are known.
     """
 
     network: StartNetwork
     neighbours: NeighbourRows | None
+    body: Tensor | None = None
 
     @torch.no_grad()
     def __call__(self, evidence: Evidence, hypotheses: int) -> Starts:
         rays, confidence = evidence.rays, evidence.confidence
-        body = None
-        if self.neighbours is None:
-            found = learnt_poses(self.network, rays[:, None], confidence[:, None], hypotheses)
-        else:
-            rays_then, confidence_then = self.neighbours(rays, confidence)
-            # A person has one body: what all frames tell of it together, each of them is told.
-            alone = learnt_poses(self.network, rays_then, confidence_then)
-            body = evidence.mean_of_groups(alone.body, alone.certainty)
-            found = learnt_poses(self.network, rays_then, confidence_then, hypotheses, body)
-        return Starts(found.x, solve_translation(found.x, rays, confidence**4), found.sigma_m, body)
+        found = self.poses(evidence, hypotheses)
+        return Starts(found.x, solve_translation(found.x, rays, confidence**4), found.sigma_m, self.body)
+
+    @torch.no_grad()
+    def poses(self, evidence: Evidence, hypotheses: int = 1) -> LearntPoses:
+        """What the network makes of every row, and shows of its body."""
+        then = (evidence.rays[:, None], evidence.confidence[:, None])
+        if self.neighbours is not None:
+            then = self.neighbours(evidence.rays, evidence.confidence)
+        return learnt_poses(self.network, *then, hypotheses, self.body)
 
 
 @dataclass(frozen=True)

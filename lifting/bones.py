@@ -18,13 +18,12 @@ __all__ = ["BoneKeeper", "ancestors", "mirrored_bones"]
 #: A track counts the mean body like this many frames of its own, so single frames lean on it and long tracks do not.
 _MEAN_BODY_FRAMES = 0.4
 #: The bones from the middle of the body to hips and shoulders go at least so far towards the mean body: they are short,
-#: and an error of what is seen of their ends, which lasts, tells more about their length than many frames do.
-_MEAN_GIRDLES = 0.5
-_GIRDLES = [
-    BONES.tolist().index([H36M_17.index(middle), H36M_17.index(f"{side}_{end}")])
+#: and what is wrong with where their ends are seen lasts, so many frames know no better than one.
+_MEAN_HIPS, _MEAN_SHOULDERS = 0.5, 0.8
+_HIPS, _SHOULDERS = (
+    [BONES.tolist().index([H36M_17.index(middle), H36M_17.index(f"{side}_{end}")]) for side in ("right", "left")]
     for middle, end in (("pelvis", "hip"), ("thorax", "shoulder"))
-    for side in ("right", "left")
-]
+)
 #: So much of the way lengths go to those of a body that is known from elsewhere.
 _BELIEVED = 0.4
 #: Bones of half the hips, thighs, shanks, upper arms and forearms, as ``limb_lengths`` has them; right, left.
@@ -91,7 +90,8 @@ class BoneKeeper:
         ones = torch.ones_like(self._weight[:, :1])
         self._of_all, self._frames = self._sum(torch.cat([self._weight, ones], dim=1)).split([len(BONES), 1], dim=1)
         self._typical = (_MEAN_BODY_FRAMES / (self._frames + _MEAN_BODY_FRAMES)).repeat(1, len(BONES))
-        self._typical[:, _GIRDLES] = self._typical[:, _GIRDLES].clamp_min(_MEAN_GIRDLES)
+        for bones, least in ((_HIPS, _MEAN_HIPS), (_SHOULDERS, _MEAN_SHOULDERS)):
+            self._typical[:, bones] = self._typical[:, bones].clamp_min(least)
 
     def lengths(self, x: Tensor) -> Tensor:
         """Estimated lengths ``[B, 16]`` for poses ``[B, 17, 3]``, those of the group in every row."""

@@ -64,7 +64,8 @@ def _skeleton(device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor,
 class BoneKeeper:
     """Moves poses towards bone lengths that are the same in all frames of a group and on both sides of the body.
 
-    The lengths are estimated anew at each call: they settle together with the poses.
+    The lengths are estimated anew at each call: they settle together with the poses. Those to hips and shoulders
+    lean on the mean body.
 
     Args:
         mean_m: ``[16]`` bone lengths of the mean body, of which only the proportions are used.
@@ -89,9 +90,9 @@ class BoneKeeper:
         self._weight = torch.minimum(confidence[:, self._parent], confidence[:, self._child]).clamp_min(0.01)
         ones = torch.ones_like(self._weight[:, :1])
         self._of_all, self._frames = self._sum(torch.cat([self._weight, ones], dim=1)).split([len(BONES), 1], dim=1)
-        self._typical = (_MEAN_BODY_FRAMES / (self._frames + _MEAN_BODY_FRAMES)).repeat(1, len(BONES))
+        self._leaning = (_MEAN_BODY_FRAMES / (self._frames + _MEAN_BODY_FRAMES)).repeat(1, len(BONES))
         for bones, least in ((_HIPS, _MEAN_HIPS), (_SHOULDERS, _MEAN_SHOULDERS)):
-            self._typical[:, bones] = self._typical[:, bones].clamp_min(least)
+            self._leaning[:, bones] = self._leaning[:, bones].clamp_min(least)
 
     def lengths(self, x: Tensor) -> Tensor:
         """Estimated lengths ``[B, 16]`` for poses ``[B, 17, 3]``, those of the group in every row."""
@@ -100,7 +101,7 @@ class BoneKeeper:
         mean = sums[:, :-1] / self._of_all
         mean = (mean + mean[:, self._mirror]) / 2
         typical = self._proportions * (sums[:, -1:] / self._frames)
-        mean = torch.lerp(mean, typical, self._typical)
+        mean = torch.lerp(mean, typical, self._leaning)
         return (mean if self._body is None else self._like(mean, self._body))[self._group]
 
     def __call__(self, x: Tensor, share: float) -> Tensor:

@@ -14,7 +14,7 @@ __all__ = ["DETECTORS", "create_detector"]
 # name -> "module:factory", imported only when asked for: a detector may need heavy packages
 DETECTORS: dict[str, str] = {
     "mmpose": "detectors.openmmlab.detector:create",
-    "movenet": "detectors.movenet:create",
+    "movenet": "detectors.movenet.detector:create",
 }
 
 

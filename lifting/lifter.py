@@ -14,22 +14,23 @@ from torch import Tensor
 
 from detectors.h36m import to_h36m17
 from detectors.people import PersonTrack2D
-from lifting.body import bone_lengths, stature
-from lifting.bones import BoneKeeper
-from lifting.camera import Camera
+from lifting.body.bones import BoneKeeper
+from lifting.body.proportions import PROPORTIONS
+from lifting.body.skeleton import bone_lengths, stature
 from lifting.device import matmul_dtype
 from lifting.evidence import Evidence
-from lifting.judging import judging_noise
-from lifting.prior import Prior, StartingPoses
-from lifting.proportions import PROPORTIONS
-from lifting.protocols import Protocol, lift_reference
+from lifting.geometry.camera import Camera
+from lifting.initial.features import OFFSETS_S
+from lifting.initial.learnt import GridStart, LearntStart, Start
+from lifting.initial.weights import StartingPoses
+from lifting.optimise.fast import solve_fast
+from lifting.optimise.reference import Protocol, lift_reference
+from lifting.prior.energy import judging_noise
+from lifting.prior.weights import Prior
 from lifting.settings import LiftSettings
-from lifting.solve import solve_fast
-from lifting.starts import GridStart, LearntStart, Start
-from lifting.temporal import neighbour_rows, smooth_track, time_kernel
+from lifting.temporal.kernel import neighbour_rows, smooth_track, time_kernel
 from lifting.tracks import Track3D
 from lifting.uncertainty import joint_sigma
-from lifting.view_features import OFFSETS_S
 
 __all__ = ["Lifter"]
 

@@ -154,7 +154,7 @@ def bone_length_spread(poses: NDArray[np.floating], bones: NDArray[np.integer]) 
 
     Args:
         poses: T frames of one person.
-        bones: ``[E, 2]`` joints at the ends of every bone, for example ``lifting.body.BONES``.
+        bones: ``[E, 2]`` joints at the ends of every bone, for example ``lifting.body.skeleton.BONES``.
     """
     x = np.asarray(poses, np.float64)
     return np.asarray(np.linalg.norm(x[:, bones[:, 1]] - x[:, bones[:, 0]], axis=-1).std(axis=0))

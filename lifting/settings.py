@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from lifting.schedule import Schedule, fast_schedule, reference_schedule, refining_schedule
+from lifting.optimise.schedule import Schedule, fast_schedule, reference_schedule, refining_schedule
 
 __all__ = ["LiftSettings"]
 
@@ -15,15 +15,15 @@ class LiftSettings:
     """Settings of the lifting stage.
 
     Attributes:
-        ipo: where the fast preset starts: ``"learnt"``, a network that has seen how people look (``lifting.starts``),
-            or ``"grid"``, the best of many turns of one pose.
+        ipo: where the fast preset starts: ``"learnt"``, a network that has seen how people look
+            (``lifting.initial.learnt``), or ``"grid"``, the best of many turns of one pose.
         preset: ``"fast"``, or ``"reference"``: the published optimiser with 500 Adam steps to start and 1000 steps in
             float32, every frame on its own. What is not in the paper (coupling, bones, hypotheses) is then off.
         steps: number of optimiser steps, at least 1; None is what the preset has.
         clusters: number of starting poses S, one of those in the file (1, 10, 50).
         hypotheses: number of starts in different directions, 1 to 4; the prior chooses among the results.
         couple_s: width of the kernel over neighbouring frames inside the loop, seconds (1 sigma); 0 is none.
-        doubt_widens: how much wider it is for joints that the detector doubts (``lifting.temporal.time_kernel``).
+        doubt_widens: how much wider it is for joints that the detector doubts (``time_kernel``).
         bones: share of the way to the common bone lengths that each step goes; 0 is none.
         smooth_s: width of the kernel over the finished track, seconds (1 sigma); 0 is none.
         person_height_m: standing height of the people, metres; None assumes the average body of the prior.

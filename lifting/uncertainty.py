@@ -73,7 +73,7 @@ def joint_sigma(
     Args:
         confidence: ``[T, 17]``.
         imputed: ``[T, 17]``.
-        doubt_m: ``[T, 17]`` metres, ``lifting.starts.Starts.sigma_m``.
+        doubt_m: ``[T, 17]`` metres, ``lifting.initial.learnt.Starts.sigma_m``.
     """
     if doubt_m is not None:
         return np.asarray(np.where(imputed, _LEFT_OF_DOUBT[1], _LEFT_OF_DOUBT[0]) * doubt_m)

@@ -10,15 +10,15 @@ from importlib.metadata import version
 from pathlib import Path
 
 from detectors.people import PersonTrack2D
-from pipeline.atomic import atomic_path, claimed
-from pipeline.camera_choice import choose_camera
 from pipeline.errors import InputError
-from pipeline.outputs import check_outputs, is_video
+from pipeline.files.atomic import atomic_path, claimed
+from pipeline.files.workspace import Workspace, fingerprint
+from pipeline.media.decode import VideoInfo, probe
 from pipeline.progress import Reporter
-from pipeline.results import Result, build_metadata, save_json, save_npz
+from pipeline.results.exporters import check_outputs, is_video
+from pipeline.results.result import Result, build_metadata, save_json, save_npz
 from pipeline.settings import RunSettings
-from pipeline.video import VideoInfo, probe
-from pipeline.workspace import Workspace, fingerprint
+from pipeline.stages.camera import choose_camera
 
 __all__ = ["RunSummary", "run_video"]
 
@@ -91,9 +91,9 @@ def _run(
         seconds[stage] = now - clock
         clock = now
 
-    from detectors.tracking import track_people
-    from pipeline.detection import detect_people, load_detector, stored_people
-    from pipeline.lift_stage import lift_tracks, load_lifter
+    from detectors.tracking.link import track_people
+    from pipeline.stages.detect import detect_people, load_detector, stored_people
+    from pipeline.stages.lift import lift_tracks, load_lifter
 
     # Everything that can be wrong with what was given is found before the long part of the work.
     lifter, prior = load_lifter(settings)
@@ -143,7 +143,7 @@ def _run(
         parts = {output: stack.enter_context(atomic_path(output)) for output in outputs}
         pictures = [part for output, part in parts.items() if is_video(output)]
         if pictures:
-            from pipeline.rendering import render
+            from pipeline.stages.render import render
 
             with reporter.stage("render", frames) as advance:
                 render(source, video, lifted, camera, pictures, settings, advance)

@@ -17,16 +17,17 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from detectors.people import PersonTrack2D
-from detectors.tracking import track_people
-from lifting.camera import Camera
-from lifting.infants import typical_infant
+from detectors.tracking.link import track_people
+from lifting.body.infants import typical_infant
+from lifting.geometry.camera import Camera
+from lifting.initial.weights import load_starting_poses
 from lifting.lifter import Lifter
-from lifting.live import LiveLifter
-from lifting.prior import load_prior, load_starting_poses
-from lifting.protocols import Protocol, lift_reference
+from lifting.live.lifter import LiveLifter
+from lifting.optimise.reference import Protocol, lift_reference
+from lifting.prior.weights import load_prior
 from lifting.settings import LiftSettings
-from pipeline.detection import load_detector
-from pipeline.video import read_frames
+from pipeline.media.decode import read_frames
+from pipeline.stages.detect import load_detector
 
 CLIP = Path(__file__).parents[1] / "assets" / "sample.mp4"
 
@@ -64,18 +65,17 @@ def joints_of_everything() -> dict[str, np.ndarray]:
     few = tracks[0]
     rays = torch.from_numpy(camera.rays(few.keypoints_px[:6])).float()
     confidence = torch.ones(6, 17)
-    for name, protocol in (("published", Protocol(joints=(0, 1, 4), distance_m=3.0)), ("infants", Protocol(
-        axes="xyz", distance_m=1.0, distance_scale=(0.0, 4.0), frozen=0.95, from_rays=True
-    ))):
+    for name, protocol in (
+        ("published", Protocol(joints=(0, 1, 4), distance_m=3.0)),
+        ("infants", Protocol(axes="xyz", distance_m=1.0, distance_scale=(0.0, 4.0), frozen=0.95, from_rays=True)),
+    ):
         poses = torch.from_numpy(typical_infant(17)[None] if protocol.from_rays else starts.poses[10][:2])
         found[name] = lift_reference(prior.network, protocol, poses, rays, confidence, steps=30).numpy()
 
     live = LiveLifter(prior, starts, cpu)
     poses = []
     for _, time_s, people in seen:
-        named = [
-            type(person)(**{**vars(person), "track_id": 1}) for person in people[:1]
-        ]
+        named = [type(person)(**{**vars(person), "track_id": 1}) for person in people[:1]]
         poses += [pose.joints_m for pose in live.lift(named, time_s, camera)]
     found["live"] = np.stack(poses)
     return found
@@ -87,7 +87,8 @@ def clip_by_command() -> dict[str, np.ndarray]:
         out = Path(folder) / "clip.npz"
         code = "from pipeline.commands import main; main()"
         subprocess.run(
-            [sys.executable, "-c", code, str(CLIP), "--out", str(out), "-q", "--detector", "movenet"], check=True,
+            [sys.executable, "-c", code, str(CLIP), "--out", str(out), "-q", "--detector", "movenet"],
+            check=True,
             cwd=CLIP.parents[1],
         )
         with np.load(out) as stored:
@@ -99,15 +100,16 @@ if __name__ == "__main__":
     now = joints_of_everything() | clip_by_command()
     if verb == "write":
         np.savez(path, **now)
-        print(f"{len(now)} arrays written")
+        sys.stdout.write(f"{len(now)} arrays written" + "\n")
         sys.exit()
     with np.load(path) as before:
         changed = [
-            name for name in before.files
+            name
+            for name in before.files
             if name not in now or not np.array_equal(before[name], now[name], equal_nan=now[name].dtype.kind == "f")
         ]
         for name in changed:
             gap = np.nanmax(np.abs(before[name] - now[name])) if name in now else np.inf
-            print(f"{name}: differs by up to {gap:.3g}")
-    print(f"{len(now) - len(changed)} of {len(now)} arrays are the same bit by bit")
+            sys.stdout.write(f"{name}: differs by up to {gap:.3g}" + "\n")
+    sys.stdout.write(f"{len(now) - len(changed)} of {len(now)} arrays are the same bit by bit" + "\n")
     sys.exit(bool(changed))

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from lifting.camera import Camera
+from lifting.geometry.camera import Camera
 from lifting.tracks import Track3D
 from visualize import canvas
 from visualize.overlay import draw_overlay, people_at
 from visualize.palette import Colour
-from visualize.scene3d import SkeletonScene
+from visualize.scene.panel import SkeletonScene
 
 __all__ = ["FrameComposer"]
 

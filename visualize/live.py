@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.layouts import H36M_17
-from lifting.camera import Camera
-from lifting.live import LivePose
+from lifting.geometry.camera import Camera
+from lifting.live.lifter import LivePose
 from lifting.tracks import Track3D
 from visualize import canvas
-from visualize.orbit import MIN_DISTANCE_M, View, axes_at, azimuth_deg, focal_px
 from visualize.overlay import OverlayPerson, draw_overlay
 from visualize.palette import Colour
-from visualize.scene3d import SkeletonScene
-from visualize.world import WorldFrame
+from visualize.scene.orbit import MIN_DISTANCE_M, View, axes_at, azimuth_deg, focal_px
+from visualize.scene.panel import SkeletonScene
+from visualize.scene.world import WorldFrame
 
 __all__ = ["LiveComposer", "Note"]
 
@@ -28,7 +28,7 @@ _TRAIL_S, _FLOOR_S = 1.6, 10.0
 _FOLLOW_S, _BACK_S, _NEARER_S = 0.4, 0.2, 3.0
 #: Share of the panel kept free at each side.
 _MARGIN = 0.1
-#: From the ankle joint down to where its limb ends in the drawing, metres (see ``visualize.world``).
+#: From the ankle joint down to where its limb ends in the drawing, metres (see ``visualize.scene.world``).
 _ANKLE_M = 0.05
 _ANKLES = [H36M_17.index("left_ankle"), H36M_17.index("right_ankle")]
 _UPRIGHT = np.diag([1.0, -1.0, -1.0])
@@ -72,7 +72,7 @@ class _Following:
             self._time_s = time_s
 
     def view(self, time_s: float) -> View:
-        """See ``visualize.orbit.OrbitCamera.view``."""
+        """See ``visualize.scene.orbit.OrbitCamera.view``."""
         axes = axes_at(azimuth_deg(time_s))
         return View(axes, self._target, self._distance, focal_px(self._size), np.array(self._size) / 2)
 

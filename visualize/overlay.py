@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.layouts import H36M_17
-from lifting.camera import Camera
+from lifting.geometry.camera import Camera
 from lifting.tracks import Track3D
 from visualize import canvas
 from visualize.palette import SIDE_COLOURS, Colour, accent, mix

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.merging import remove_duplicates
 from detectors.openmmlab.errors import ModelError
+from detectors.openmmlab.finders import BoxFinder, EmbeddedBoxes, OneStage, PoseFinder, TopDown, ZooBoxes, layout_of
 from detectors.openmmlab.network import load_network
-from detectors.openmmlab.people import BoxFinder, EmbeddedBoxes, OneStage, PoseFinder, TopDown, ZooBoxes, layout_of
 from detectors.openmmlab.zoo import DEFAULT_BOXES, DEFAULT_POSE, PACKAGES, find_config, is_own, locate_weights
 from detectors.options import DetectorOptions, Stage
 from detectors.people import Person2D
+from detectors.tracking.merging import remove_duplicates
 
 __all__ = ["MMPoseDetector", "MMPoseSettings", "create"]
 

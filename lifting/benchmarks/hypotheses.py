@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lifting.device import matmul_dtype
-from lifting.judging import cost, judging_noise
+from lifting.initial.weights import StartingPoses
 from lifting.lifter import Lifter
-from lifting.prior import Prior, StartingPoses
-from lifting.protocols import Protocol as StartProtocol
-from lifting.protocols import lift_reference
+from lifting.optimise.choice import cost
+from lifting.optimise.reference import Protocol as StartProtocol
+from lifting.optimise.reference import lift_reference
+from lifting.prior.energy import judging_noise
+from lifting.prior.weights import Prior
 from lifting.settings import LiftSettings
 
 __all__ = ["FastHypotheses", "Hypotheses", "Judge", "ReferenceHypotheses", "block_rows"]
@@ -171,7 +173,7 @@ class Judge:
         self._size_m, self._device = size_m, device
 
     def cost(self, joints_m: Array, rays: Array, confidence: Array) -> Array:
-        """``lifting.judging.cost``, ``[B]``; the least is the best.
+        """``lifting.optimise.choice.cost``, ``[B]``; the least is the best.
 
         Args:
             joints_m: ``[B, 17, 3]`` absolute, camera axes.

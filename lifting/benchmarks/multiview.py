@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from detectors.layouts import COCO_17, H36M_17, LAYOUTS
 from detectors.people import PersonTrack2D
-from lifting.camera import Camera
+from lifting.geometry.camera import Camera
 from lifting.metrics import pa_mpjpe
 from lifting.tracks import Track3D
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lifting.camera import Camera
+from lifting.geometry.camera import Camera
 
 __all__ = ["FOCAL_PX", "IMAGE_SIZE", "STRIDE", "SyntheticView", "sequence_views", "single_frame_views"]
 

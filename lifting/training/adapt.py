@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from detectors.layouts import H36M_17
-from lifting.infants import LIMBS_12, MIRROR_12, root_of
-from lifting.ipo import rotation_matrix
-from lifting.network import ScoreNetwork
-from lifting.training.trainer import FitSettings
+from lifting.body.infants import LIMBS_12, MIRROR_12, root_of
+from lifting.geometry.rotations import rotation_matrix
+from lifting.prior.network import ScoreNetwork
+from lifting.training.prior import FitSettings
 
 __all__ = ["AdaptSettings", "limb_network", "seen", "views"]
 
@@ -23,7 +23,7 @@ class AdaptSettings(FitSettings):
     """Settings of ``train finetune`` and ``train control``.
 
     Attributes:
-        joints: 17, or the 12 of ``lifting.infants.LIMBS_12``.
+        joints: 17, or the 12 of ``lifting.body.infants.LIMBS_12``.
         axes: ``"world"`` for poses with y up over a floor, seen from any side; ``"camera"`` for poses as a camera saw
             them (x right, y down, z forward), which are turned about its axis alone.
         mirror: share of poses with left and right exchanged.

@@ -37,16 +37,16 @@ def command(
     detectors: bool, device: str, seed: int, live: bool, live_seconds: float, json_file: Path | None, quiet: bool,
 ) -> None:  # fmt: skip
     """Run every case."""
-    from pipeline.atomic import check_writable
-    from pipeline.benchmarking import BATCHES, bench, bench_table
+    from pipeline.bench.lifting import BATCHES, bench, bench_table
+    from pipeline.files.atomic import check_writable
     from pipeline.progress import ConsoleReporter, QuietReporter, Reporter
-    from pipeline.reports import write_report
+    from pipeline.results.report import write_report
 
     reporter: Reporter = QuietReporter() if quiet else ConsoleReporter()
     if json_file is not None:
         check_writable(json_file, overwrite=True)
     if detectors:
-        from pipeline.detector_bench import bench_detectors, detector_table
+        from pipeline.bench.detectors import bench_detectors, detector_table
 
         report = bench_detectors(reporter, **({"frames": 2, "repeats": 1} if quick else {}))
         reporter.say(detector_table(report))
@@ -54,7 +54,7 @@ def command(
             write_report(json_file, report)
         return
     if live:
-        from pipeline.live.benchmark import bench_live, live_table
+        from pipeline.bench.live import bench_live, live_table
 
         report = bench_live(reporter, seconds=live_seconds, prior_file=prior)
         reporter.say(live_table(report))

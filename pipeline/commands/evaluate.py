@@ -10,9 +10,9 @@ import click
 
 if TYPE_CHECKING:
     from lifting.benchmarks.datasets.contract import Dataset, Keypoints
-    from lifting.live import LiveLifter
-    from pipeline.evaluation_method import Method
-    from pipeline.reports import Report
+    from lifting.live.lifter import LiveLifter
+    from pipeline.evaluate.method import Method
+    from pipeline.results.report import Report
 
 __all__ = ["command"]
 
@@ -76,8 +76,8 @@ def mocap(
     json_file: Path | None, quiet: bool, **given: Any,
 ) -> None:  # fmt: skip
     """Motion capture before synthetic cameras: single frames and sequences, exact and noisy 2D."""
-    from pipeline.evaluation import load_measured
-    from pipeline.evaluation_mocap import evaluate_mocap, load_mocap, mocap_table
+    from pipeline.evaluate.lifter import load_measured
+    from pipeline.evaluate.mocap import evaluate_mocap, load_mocap, mocap_table
     from pipeline.progress import ConsoleReporter, QuietReporter, Reporter
 
     reporter: Reporter = QuietReporter() if quiet else ConsoleReporter()
@@ -110,10 +110,10 @@ def multiview(
     **given: Any,
 ) -> None:  # fmt: skip
     """Real videos of one person from calibrated cameras, each lifted from file to joints."""
-    from pipeline.detection import load_detector
-    from pipeline.evaluation import load_measured
-    from pipeline.evaluation_multiview import CAMERAS, evaluate_multiview, load_reference, multiview_table
+    from pipeline.evaluate.lifter import load_measured
+    from pipeline.evaluate.multiview import CAMERAS, evaluate_multiview, load_reference, multiview_table
     from pipeline.progress import ConsoleReporter, QuietReporter, Reporter
+    from pipeline.stages.detect import load_detector
 
     reporter: Reporter = QuietReporter() if quiet else ConsoleReporter()
     reference, videos = load_reference(data)
@@ -133,7 +133,7 @@ def multiview(
 @click.argument("reports", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="JSON...")
 def compare(reports: tuple[Path, ...]) -> None:
     """Figures of several runs on one data set in one table, with what differs in their protocols."""
-    from pipeline.evaluation_tables import figure_table, stored_rows
+    from pipeline.evaluate.tables import figure_table, stored_rows
     from pipeline.progress import ConsoleReporter
 
     ConsoleReporter().say(figure_table("", [row for path in reports for row in stored_rows(path)]))
@@ -180,7 +180,7 @@ def _evaluate(
     name: str, *, data: Path, joints: int | None, keypoints: Keypoints, stride: int | None, mirroring: bool, seed: int,
     predictions: Path | None, json_file: Path | None, quiet: bool, **given: Any,
 ) -> None:  # fmt: skip
-    from pipeline.evaluation_dataset import (
+    from pipeline.evaluate.dataset import (
         evaluate_dataset,
         given_blocks,
         load_dataset,
@@ -188,8 +188,8 @@ def _evaluate(
         measure,
         restricted,
     )
-    from pipeline.evaluation_method import load_method
-    from pipeline.evaluation_tables import dataset_table
+    from pipeline.evaluate.method import load_method
+    from pipeline.evaluate.tables import dataset_table
     from pipeline.progress import ConsoleReporter, QuietReporter, Reporter
 
     reporter: Reporter = QuietReporter() if quiet else ConsoleReporter()
@@ -210,8 +210,8 @@ def _evaluate(
 
 def _many(starting_poses: int | None, given: Mapping[str, Any]) -> Method | None:
     """The prior and preset of an evaluation from each of many starting poses; None if none were asked for."""
-    from lifting.protocols import Protocol
-    from pipeline.evaluation_method import load_method
+    from lifting.optimise.reference import Protocol
+    from pipeline.evaluate.method import load_method
 
     if starting_poses is None:
         return None
@@ -233,14 +233,14 @@ def _either(values: Iterable[object]) -> str:
 
 def _check(json_file: Path | None) -> None:
     """Known before the long part of the work, not after it."""
-    from pipeline.atomic import check_writable
+    from pipeline.files.atomic import check_writable
 
     if json_file is not None:
         check_writable(json_file, overwrite=True)
 
 
 def _write(json_file: Path | None, report: Report) -> None:
-    from pipeline.reports import write_report
+    from pipeline.results.report import write_report
 
     if json_file is not None:
         write_report(json_file, report)

@@ -16,7 +16,7 @@ class _Units(click.ParamType):
     name = "units"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        from lifting.training.motion import UNITS
+        from lifting.training.mocap.motion import UNITS
 
         try:
             valid = value in UNITS or 0 < float(value) < float("inf")
@@ -81,9 +81,9 @@ def command(
     **given: Any,
 ) -> None:
     """Read, check, thin out, split, write."""
-    from pipeline.pose_files import PrepareSettings
-    from pipeline.preparing import prepare
     from pipeline.progress import ConsoleReporter, QuietReporter, Reporter
+    from pipeline.train.pose_files import PrepareSettings
+    from pipeline.train.prepare import prepare
 
     class OnlyRefusals(QuietReporter):
         def warn(self, text: str) -> None:

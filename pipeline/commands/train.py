@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 if TYPE_CHECKING:
-    from lifting.prior import Prior
+    from lifting.prior.weights import Prior
     from pipeline.progress import Reporter
 
 __all__ = ["command"]
@@ -62,7 +62,8 @@ def prior(
     **given: Any,
 ) -> None:
     """Train the score network on poses in metres, y up, H36M-17 order."""
-    from pipeline.training import read_train_settings, train_prior
+    from pipeline.train.priors import train_prior
+    from pipeline.train.settings import read_train_settings
 
     reporter = _reporter(quiet)
     begin = None if start is None else _prior(start)
@@ -87,9 +88,11 @@ def start(
     **given: Any,
 ) -> None:
     """Train the learnt start of the fast preset: from the keypoints of a frame and its neighbours to a pose."""
-    from lifting.prior import PriorError, load_start_network
+    from lifting.initial.weights import load_start_network
+    from lifting.prior.weights import PriorError
     from pipeline.errors import InputError
-    from pipeline.training import read_start_settings, train_start
+    from pipeline.train.priors import train_start
+    from pipeline.train.settings import read_start_settings
 
     reporter = _reporter(quiet)
     try:
@@ -152,9 +155,9 @@ def control(**options: Any) -> None:
 @click.option("--seed", type=int, default=0, show_default=True)
 def infants(data: Path, out: Path, count: int, held_out: int, seed: int) -> None:
     """Make poses with the proportions and postures of infants from motion capture of adults."""
-    from pipeline.adapting import write_infants
-    from pipeline.atomic import check_writable
     from pipeline.errors import OutputError
+    from pipeline.files.atomic import check_writable
+    from pipeline.train.adapt import write_infants
 
     if out.suffix.lower() != ".npz":
         raise OutputError(f"{out} must end in .npz")
@@ -177,8 +180,8 @@ def judge(
 
     Poses that the file marks as held out are taken; if it marks none, all of them.
     """
-    from pipeline.adapting import judge_priors
-    from pipeline.atomic import atomic_path, check_writable
+    from pipeline.files.atomic import atomic_path, check_writable
+    from pipeline.train.adapt import judge_priors
 
     if json_path is not None:
         check_writable(json_path, overwrite=True)
@@ -200,10 +203,10 @@ def clusters(data: Path, out: Path, counts: tuple[int, ...], seed: int) -> None:
     """Compute the starting poses of the optimiser, for S of one or several --count."""
     import numpy as np
 
-    from lifting.clusters import write_starting_poses
-    from pipeline.atomic import atomic_path, check_writable
+    from lifting.initial.templates import write_starting_poses
     from pipeline.errors import OutputError
-    from pipeline.training import load_poses
+    from pipeline.files.atomic import atomic_path, check_writable
+    from pipeline.train.data import load_poses
 
     if out.suffix.lower() != ".npz":
         raise OutputError(f"{out} must end in .npz")
@@ -218,10 +221,10 @@ def clusters(data: Path, out: Path, counts: tuple[int, ...], seed: int) -> None:
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="File to write (.safetensors).")
 def average(files: tuple[Path, ...], out: Path) -> None:
     """The mean of the weights of several priors, or of several learnt starts, that began from the same weights."""
-    from lifting.averaging import average as write_mean
-    from lifting.prior import PriorError
-    from pipeline.atomic import atomic_path, check_writable
+    from lifting.prior.averaging import average as write_mean
+    from lifting.prior.weights import PriorError
     from pipeline.errors import InputError, OutputError
+    from pipeline.files.atomic import atomic_path, check_writable
 
     if out.suffix.lower() != ".safetensors":
         raise OutputError(f"{out} must end in .safetensors")
@@ -248,8 +251,8 @@ def _adapt(
     **given: Any,
 ) -> None:
     from lifting.training.adapt import AdaptSettings
-    from pipeline.adapting import adapt
-    from pipeline.training import read_settings
+    from pipeline.train.adapt import adapt
+    from pipeline.train.settings import read_settings
 
     reporter = _reporter(quiet)
     begin = _prior(start)
@@ -259,7 +262,7 @@ def _adapt(
 
 
 def _prior(path: Path | None) -> Prior:
-    from lifting.prior import PriorError, load_prior
+    from lifting.prior.weights import PriorError, load_prior
     from pipeline.errors import InputError
 
     try:

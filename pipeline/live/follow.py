@@ -12,8 +12,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.flow import GreyFrame, carried, grey_frame
 from detectors.people import Person2D
+from detectors.tracking.flow import GreyFrame, carried, grey_frame
 from pipeline.live.slot import Closed
 from pipeline.live.source import Captured
 

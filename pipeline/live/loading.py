@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from pipeline.errors import InputError
 
 if TYPE_CHECKING:
-    from detectors.movenet import MoveNetDetector
-    from lifting.live import LiveLifter
-    from lifting.prior import Prior
+    from detectors.movenet.detector import MoveNetDetector
+    from lifting.live.lifter import LiveLifter
+    from lifting.prior.weights import Prior
 
 __all__ = ["load_live_detector", "load_live_lifter", "one_thread"]
 
@@ -31,7 +31,7 @@ def load_live_detector(max_people: int = 3) -> MoveNetDetector:
     Raises InputError if its weights are missing or damaged.
     """
     from assets.integrity import AssetError
-    from detectors.movenet import MoveNetDetector, MoveNetSettings
+    from detectors.movenet.detector import MoveNetDetector, MoveNetSettings
 
     try:
         return MoveNetDetector(MoveNetSettings(look_every=_LOOK_EVERY, tile_every=0, max_people=max_people))
@@ -54,8 +54,9 @@ def load_live_lifter(
     import torch
 
     from assets.integrity import AssetError
-    from lifting.live import LiveLifter, LiveSettings
-    from lifting.prior import PriorError, load_prior, load_starting_poses
+    from lifting.initial.weights import load_starting_poses
+    from lifting.live.lifter import LiveLifter, LiveSettings
+    from lifting.prior.weights import PriorError, load_prior
 
     try:
         prior = load_prior(prior_file)

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lifting.camera import Camera
-from lifting.live import LivePose
+from lifting.geometry.camera import Camera
+from lifting.live.lifter import LivePose
 from lifting.tracks import Track3D
-from pipeline.atomic import atomic_path, claimed
+from pipeline.files.atomic import atomic_path, claimed
 from pipeline.live.slot import Closed, Slot
-from pipeline.outputs import is_video
-from pipeline.results import Result, save_json, save_npz
+from pipeline.results.exporters import is_video
+from pipeline.results.result import Result, save_json, save_npz
 
 if TYPE_CHECKING:
     from visualize.writers import FrameWriter

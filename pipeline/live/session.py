@@ -11,11 +11,11 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from detectors.base import PoseDetector
 from detectors.people import Person2D
-from lifting.camera import Camera
-from lifting.live import LiveLifter, LivePose
+from detectors.tracking.identity import Identities
+from lifting.geometry.camera import Camera
+from lifting.live.lifter import LiveLifter, LivePose
 from pipeline.live.feed import Feed, Picture
 from pipeline.live.follow import Followed, Follower
-from pipeline.live.identity import Identities
 from pipeline.live.recorder import Moment, Recorder
 from pipeline.live.slot import Closed, Slot
 from pipeline.live.source import Capture, Captured, LiveSource

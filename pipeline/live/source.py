@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import InputError, UserError
 from pipeline.live.slot import Slot
-from pipeline.video import VideoInfo, probe, read_frames
+from pipeline.media.decode import VideoInfo, probe, read_frames
 
 if TYPE_CHECKING:
     import cv2

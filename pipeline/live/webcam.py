@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.camera_choice import choose_camera
 from pipeline.errors import InputError, UserError
 from pipeline.live.source import LiveSource, open_source
-from pipeline.outputs import check_outputs
+from pipeline.results.exporters import check_outputs
 from pipeline.settings import RunSettings
+from pipeline.stages.camera import choose_camera
 
 if TYPE_CHECKING:
-    from lifting.camera import Camera
-    from lifting.live import LiveLifter
-    from lifting.prior import Prior
+    from lifting.geometry.camera import Camera
+    from lifting.live.lifter import LiveLifter
+    from lifting.prior.weights import Prior
     from pipeline.live.session import Session
 
 __all__ = ["Wanted", "run_webcam"]
@@ -150,7 +150,7 @@ class _Recordings:
 
     def __call__(self) -> Any:
         from pipeline.live.recorder import Recorder
-        from pipeline.results import build_metadata
+        from pipeline.results.result import build_metadata
 
         metadata = build_metadata(
             camera=self._camera, prior=self._prior.describe(), detector=self._detector.describe(), preset="live",

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from assets.integrity import asset_path
 from detectors.layouts import H36M_17
-from lifting.network import ScoreNetwork
-from lifting.prior import Prior, StartingPoses, load_prior, load_starting_poses
+from lifting.initial.weights import StartingPoses, load_starting_poses
+from lifting.prior.network import ScoreNetwork
+from lifting.prior.weights import Prior, load_prior
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -16,16 +16,16 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from lifting import protocols
 from lifting.evidence import Evidence
-from lifting.network import ScoreNetwork
-from lifting.oil import optimise
-from lifting.protocols import Protocol, lift_reference
-from lifting.schedule import fast_schedule
-from lifting.solve import solve_fast
-from lifting.start_network import StartNetwork
-from lifting.starts import GridStart, LearntStart, Start
-from lifting.temporal import NeighbourRows, TorchKernel
+from lifting.initial.learnt import GridStart, LearntStart, Start
+from lifting.initial.network import StartNetwork
+from lifting.optimise import reference as protocols
+from lifting.optimise.fast import solve_fast
+from lifting.optimise.loop import optimise
+from lifting.optimise.reference import Protocol, lift_reference
+from lifting.optimise.schedule import fast_schedule
+from lifting.prior.network import ScoreNetwork
+from lifting.temporal.kernel import NeighbourRows, TorchKernel
 
 ROWS = 6
 THERE = torch.device("meta")

@@ -16,14 +16,16 @@ from numpy.typing import NDArray
 
 from detectors.layouts import H36M_17
 from detectors.people import PersonTrack2D
-from lifting import protocols, solve
-from lifting.body import bone_lengths, stature
-from lifting.bones import mirrored_bones
-from lifting.camera import Camera
+from lifting.body.bones import mirrored_bones
+from lifting.body.skeleton import bone_lengths, stature
+from lifting.geometry.camera import Camera
+from lifting.initial.weights import StartingPoses
 from lifting.lifter import Lifter
 from lifting.metrics import mpjpe, pa_mpjpe
-from lifting.network import ScoreNetwork
-from lifting.prior import Prior, StartingPoses
+from lifting.optimise import fast as solve
+from lifting.optimise import reference as protocols
+from lifting.prior.network import ScoreNetwork
+from lifting.prior.weights import Prior
 from lifting.settings import LiftSettings
 from lifting.tracks import Track3D
 

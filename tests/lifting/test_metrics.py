@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from lifting.body import BONES, bone_lengths
+from lifting.body.skeleton import BONES, bone_lengths
 from lifting.metrics import (
     EXPECTED_COVERAGE,
     acceleration_error,

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lifting.schedule import refining_schedule
-from pipeline.results import load_result
+from lifting.optimise.schedule import refining_schedule
+from pipeline.results.result import load_result
 from tests.pipeline.conftest import write_frames
 
 
@@ -205,10 +205,10 @@ def test_a_strip_of_a_video_is_rendered_too(tmp_path: Path) -> None:
 def test_a_run_that_fails_while_it_draws_leaves_no_result(
     short_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pipeline import rendering
     from pipeline.progress import QuietReporter
     from pipeline.run import run_video
     from pipeline.settings import load_settings
+    from pipeline.stages import render as rendering
 
     class Killed(BaseException):
         pass
@@ -245,7 +245,7 @@ def test_a_defect_is_one_sentence_and_does_not_stop_the_others(
 
 
 def test_two_runs_never_share_an_output(short_clip: Path, tmp_path: Path) -> None:
-    from pipeline.atomic import claimed
+    from pipeline.files.atomic import claimed
 
     with claimed([tmp_path / "r.npz"]):
         refused(run(short_clip, "--out", "r.gif", "--out", "r.npz", cwd=tmp_path), "another run is writing", "r.npz")
@@ -296,10 +296,10 @@ def test_readme_names_only_options_that_exist() -> None:
 
 
 def test_a_killed_run_resumes(short_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pipeline import detection
     from pipeline.progress import QuietReporter
     from pipeline.run import run_video
     from pipeline.settings import load_settings
+    from pipeline.stages import detect as detection
 
     monkeypatch.setattr(detection, "_CHUNK", 8)
     settings, reporter = load_settings(None, {}), QuietReporter()

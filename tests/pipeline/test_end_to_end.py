@@ -12,7 +12,7 @@ from assets.integrity import asset_path
 from detectors.layouts import H36M_17
 from lifting.metrics import mpjpe, pa_mpjpe
 from pipeline.progress import QuietReporter
-from pipeline.results import Result, load_result
+from pipeline.results.result import Result, load_result
 from pipeline.run import run_video
 from pipeline.settings import load_settings
 

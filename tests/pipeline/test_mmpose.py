@@ -11,7 +11,7 @@ import pytest
 from detectors.openmmlab.zoo import EMBEDDED_POSE, missing_packages
 from pipeline.commands import cli
 from pipeline.errors import InputError
-from pipeline.results import load_result
+from pipeline.results.result import load_result
 
 
 def zedo(*arguments: object) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.camera_choice import choose_camera, load_camera
 from pipeline.errors import InputError
+from pipeline.media.decode import probe
 from pipeline.settings import RunSettings, load_settings
-from pipeline.video import probe
+from pipeline.stages.camera import choose_camera, load_camera
 
 
 def test_the_shipped_default_is_the_default() -> None:

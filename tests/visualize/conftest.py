@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from detectors.layouts import H36M_17
-from lifting.camera import Camera
+from lifting.geometry.camera import Camera
 from lifting.tracks import Track3D
 
 # Standing on y = 0, facing +z, metres; x to the person's left, y up.

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lifting.camera import Camera
+from lifting.geometry.camera import Camera
 from lifting.tracks import Track3D
 from visualize.compose import FrameComposer, clock
 from visualize.palette import SIDE_COLOURS

@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from detectors.layouts import H36M_17
-from lifting.camera import Camera
-from lifting.live import LivePose
+from lifting.geometry.camera import Camera
+from lifting.live.lifter import LivePose
 from visualize.live import LiveComposer, Note
 from visualize.palette import SIDE_COLOURS
 

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from detectors.layouts import H36M_17
-from lifting.camera import Camera
+from lifting.geometry.camera import Camera
 from lifting.tracks import Track3D
 from visualize.overlay import OverlayPerson, draw_overlay, people_at, row_of
 from visualize.palette import SIDE_COLOURS, accent

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.layouts import H36M_17
-from lifting.benchmarks.untrusted import DataError
+from lifting.benchmarks.datasets.untrusted import DataError
 
 __all__ = [
     "ADULT_JOINTS",

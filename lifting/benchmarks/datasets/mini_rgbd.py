@@ -27,7 +27,7 @@ from lifting.benchmarks.datasets.contract import (
     intrinsics,
     named,
 )
-from lifting.benchmarks.untrusted import load_npy
+from lifting.benchmarks.datasets.untrusted import load_npy
 
 __all__ = ["DATASET"]
 

@@ -23,7 +23,7 @@ from lifting.benchmarks.datasets.contract import (
     require,
 )
 from lifting.benchmarks.datasets.records import camera_numbers, folders, frame_list, integer, stacked
-from lifting.benchmarks.untrusted import load_pickle, resolved
+from lifting.benchmarks.datasets.untrusted import load_pickle, resolved
 
 __all__ = ["DATASET"]
 

@@ -26,7 +26,7 @@ from lifting.benchmarks.datasets.contract import (
     require,
 )
 from lifting.benchmarks.datasets.records import folders
-from lifting.benchmarks.untrusted import load_npz
+from lifting.benchmarks.datasets.untrusted import load_npz
 
 __all__ = ["DATASET"]
 

@@ -32,7 +32,7 @@ from lifting.benchmarks.datasets.contract import (
     named,
     require,
 )
-from lifting.benchmarks.untrusted import load_npy
+from lifting.benchmarks.datasets.untrusted import load_npy
 
 __all__ = ["DATASET"]
 

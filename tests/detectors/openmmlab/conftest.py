@@ -11,7 +11,7 @@ import pytest
 
 from assets.integrity import asset_path
 from detectors.openmmlab.zoo import missing_packages
-from pipeline.video import read_frames
+from pipeline.media.decode import read_frames
 
 # Scores of one cell in twenty are high; distances to the sides of a box (RTMDet, in strides) are positive.
 _LAST = (("rtm_cls", -2.5, 1.0), ("rtm_reg", 2.0, None), ("out_cls", -2.5, 1.0), ("out_bbox", 0.0, 0.1))

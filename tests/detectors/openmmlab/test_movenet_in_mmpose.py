@@ -9,12 +9,12 @@ import onnxruntime
 import pytest
 
 from assets.integrity import asset_path
-from detectors.crops import Crop
 from detectors.layouts import COCO_17
+from detectors.movenet.crops import Crop
 from detectors.openmmlab.detector import MMPoseDetector, create
 from detectors.openmmlab.errors import ModelError
+from detectors.openmmlab.finders import dataset_meta
 from detectors.openmmlab.network import load_network
-from detectors.openmmlab.people import dataset_meta
 from detectors.openmmlab.zoo import EMBEDDED_POSE, find_config
 from detectors.options import DetectorOptions, silent
 

@@ -14,8 +14,8 @@ import pytest
 from detectors.layouts import LAYOUTS
 from detectors.openmmlab.detector import create
 from detectors.openmmlab.errors import ModelError, WeightsUnavailable
+from detectors.openmmlab.finders import OneStage, TopDown, ZooBoxes
 from detectors.openmmlab.network import load_network
-from detectors.openmmlab.people import OneStage, TopDown, ZooBoxes
 from detectors.openmmlab.zoo import DEFAULT_BOXES, DEFAULT_POSE, find_config, zoo_weights
 from detectors.options import DetectorOptions, silent
 from detectors.people import Person2D

@@ -1,0 +1,239 @@
+"""Decoding: any video or picture file as a stream of upright RGB frames with their true presentation times."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import InputError
+from pipeline.media import demux
+from pipeline.media.orientation import Orientation
+
+if TYPE_CHECKING:
+    import av
+    from av.video.stream import VideoStream
+
+__all__ = ["Frame", "VideoInfo", "probe", "read_frames"]
+
+_PROBED_PACKETS = 200
+_MAX_REORDER = 16
+_DIAGONAL_35MM = math.hypot(36.0, 24.0)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One decoded picture.
+
+    Attributes:
+        image: ``[H, W, 3]`` uint8 RGB, upright, square pixels; every frame of a file has the same size.
+        index: position in the decoded stream, from 0, whatever part of it is read.
+        time_s: presentation time in seconds after the first decoded frame of the file, strictly increasing.
+    """
+
+    image: NDArray[np.uint8]
+    index: int
+    time_s: float
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What is known of a video before all of it is decoded.
+
+    Attributes:
+        path: the file.
+        width: of the upright frames, in (square) pixels.
+        height: likewise.
+        fps: average frames per second; 25 where the file does not say, as for pictures.
+        frame_count: number of frames as the container states or implies it, an estimate; None if unknown.
+        duration_s: in seconds; None if unknown.
+        rotation_deg: 0, 90, 180 or 270, the counter-clockwise turn already applied to the frames.
+        mirrored: whether the frames were mirrored, too.
+        codec: FFmpeg's name of the codec.
+        focal_35mm: focal length as 35 mm equivalent, if the file carries one.
+        sample_aspect_ratio: width by height of a stored pixel; the frames are already rescaled to square ones.
+        variable_frame_rate: whether the first packets are unevenly spaced in time, a hint.
+        is_image: a still picture: one frame.
+    """
+
+    path: Path
+    width: int
+    height: int
+    fps: float
+    frame_count: int | None
+    duration_s: float | None
+    rotation_deg: int
+    mirrored: bool
+    codec: str
+    focal_35mm: float | None
+    sample_aspect_ratio: float
+    variable_frame_rate: bool
+    is_image: bool
+
+    @property
+    def focal_px(self) -> float | None:
+        """Focal length in pixels from the 35 mm equivalent, by equal diagonals (CIPA DCG-001); None without one.
+
+        Cropping by video stabilisation is not in the metadata, so the true value may be some 10 % longer.
+        """
+        if self.focal_35mm is None:
+            return None
+        return self.focal_35mm * math.hypot(self.width, self.height) / _DIAGONAL_35MM
+
+
+def probe(path: str | Path) -> VideoInfo:
+    """Open a file and decode its first frame.
+
+    Raises:
+        InputError: the file is missing, unreadable, not a video, without pictures, or damaged beyond the first frame.
+    """
+    path = Path(path)
+    container, stream = demux.open_video(path)
+    with container:
+        first: av.VideoFrame | None = None
+        times: list[float] = []
+        problems = demux.Problems()
+        for count, packet in enumerate(demux.read_packets(container, stream, problems)):
+            if packet.pts is not None and packet.time_base is not None:
+                times.append(float(packet.pts * packet.time_base))
+            if first is None:
+                first = next(iter(demux.decode_packet(packet, problems)), None)
+            if first is not None and count + 1 >= _PROBED_PACKETS:
+                # Packets come in decoding order: around the end of the part seen, some times are still missing.
+                times = sorted(times)[:-_MAX_REORDER]
+                break
+        if first is None:
+            raise _no_frames(path)
+        is_image = demux.is_still(container)
+        layout = _Layout.of(path, first, stream, is_image)
+        fps, duration = demux.stated_frame_rate(stream, times), demux.stated_duration(container, stream)
+        estimate = stream.frames or (round(duration * fps) if duration else None)
+        width, height = layout.upright_size
+        return VideoInfo(
+            path=path,
+            width=width,
+            height=height,
+            fps=fps,
+            frame_count=1 if is_image else estimate,
+            duration_s=1 / fps if is_image else duration,
+            rotation_deg=layout.orientation.rotation_deg,
+            mirrored=layout.orientation.mirrored,
+            codec=stream.codec_context.name,
+            focal_35mm=demux.focal_35mm(stream.metadata, container.metadata, first.metadata),
+            sample_aspect_ratio=layout.sample_aspect_ratio,
+            variable_frame_rate=demux.uneven(times),
+            is_image=is_image,
+        )
+
+
+def read_frames(
+    path: str | Path,
+    start_s: float | None = None,
+    stop_s: float | None = None,
+    on_warning: Callable[[str], None] | None = None,
+) -> Iterator[Frame]:
+    """Decode frame by frame; memory does not depend on the length of the video.
+
+    Frames before ``start_s`` are decoded and dropped rather than jumped over, so that ``Frame.index`` and
+    ``Frame.time_s`` are the same whatever part is read. Damaged packets are left out; a file that ends early gives
+    what it has. (Matroska readers jump over damage without a word: there it shows as a gap in the times alone.)
+
+    Args:
+        path: video, animation or picture.
+        start_s: first presentation time wanted, in seconds.
+        stop_s: end of the wanted part, exclusive.
+        on_warning: called with one sentence for each kind of damage met.
+
+    Raises:
+        InputError: as ``probe``; or no frame lies between ``start_s`` and ``stop_s``.
+    """
+    path, warn = Path(path), on_warning or (lambda _: None)
+    first_s, end_s = start_s or 0.0, math.inf if stop_s is None else stop_s
+    if not 0 <= first_s < end_s:
+        raise InputError(f"the part from {first_s:g} s to {end_s:g} s is empty: the start must lie before the end")
+    container, stream = demux.open_video(path)
+    with container:
+        problems, period_s = demux.Problems(), 1 / demux.stated_frame_rate(stream)
+        clock = demux.Clock(period_s)
+        layout: _Layout | None = None
+        index, yielded, time_s, shown_s, finished, resized = -1, 0, 0.0, 0.0, True, False
+        for decoded in demux.decode_all(container, stream, problems):
+            if layout is None:
+                layout = _Layout.of(path, decoded, stream, demux.is_still(container))
+            elif (decoded.width, decoded.height) != layout.coded_size and not resized:
+                resized = True
+                warn(f"{path} changes its picture size; all frames are scaled to that of the first one")
+            index += 1
+            time_s = clock.tick(decoded.time if decoded.pts is not None else None)
+            shown_s = float((decoded.duration or 0) * (decoded.time_base or 0))
+            if time_s >= end_s:
+                finished = False
+                break
+            if time_s >= first_s:
+                yielded += 1
+                yield Frame(layout.upright(decoded), index, time_s)
+        if index < 0:
+            raise _no_frames(path)
+        if not yielded:
+            raise InputError(
+                f"{path} has no frame between {first_s:g} s and {end_s:g} s, its last one is at {time_s:.2f} s"
+            )
+        if problems.damaged:
+            warn(f"{path} is damaged: {problems.damaged} unreadable part(s) were left out")
+        if finished:
+            expected = demux.stated_duration(container, stream)
+            # The count guards against edit lists and long sound tracks, the time against wrong counts.
+            late = expected is not None and expected - time_s - shown_s > max(0.5, 0.03 * expected, 2 * period_s)
+            if problems.broken_off or (late and not 0 < stream.frames <= index + 1):
+                promised = f", it should last {expected:.1f} s" if expected is not None else ""
+                warn(f"{path} seems cut off: decoded {index + 1} frames up to {time_s:.1f} s{promised}")
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """From the first frame of a file: how every frame of it is brought to square pixels and upright."""
+
+    coded_size: tuple[int, int]
+    square_size: tuple[int, int]
+    orientation: Orientation
+    sample_aspect_ratio: float
+
+    @classmethod
+    def of(cls, path: Path, frame: av.VideoFrame, stream: VideoStream, is_image: bool) -> _Layout:
+        ratio = float(stream.sample_aspect_ratio or 1)
+        # In pictures it is a print density; viewers ignore it, too.
+        if is_image or not 0.1 <= ratio <= 10:
+            ratio = 1.0
+        width, height = frame.width, frame.height
+        # Only ever enlarge: nothing of the picture is lost.
+        square = (round(width * ratio), height) if ratio >= 1 else (width, round(height / ratio))
+        orientation = _exif_orientation(path) if is_image else Orientation.of_frame(frame)
+        return cls((width, height), square, orientation, ratio)
+
+    @property
+    def upright_size(self) -> tuple[int, int]:
+        width, height = self.square_size
+        return (height, width) if self.orientation.transpose else (width, height)
+
+    def upright(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
+        width, height = self.square_size
+        return self.orientation.apply(frame.to_ndarray(format="rgb24", width=width, height=height))
+
+
+def _exif_orientation(path: Path) -> Orientation:
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as image:
+            return Orientation.from_exif(image.getexif().get(0x0112, 1))
+    except (UnidentifiedImageError, OSError, SyntaxError):
+        return Orientation()
+
+
+def _no_frames(path: Path) -> InputError:
+    return InputError(f"{path} has a video stream, but not one frame of it can be decoded; record or convert it again")

@@ -1,0 +1,86 @@
+"""Which camera took the video: told, read from a calibration file or the video's metadata, or assumed."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lifting.geometry.camera import DEFAULT_FOV_DEG, Camera
+from pipeline.errors import InputError
+from pipeline.media.decode import VideoInfo
+from pipeline.settings import RunSettings
+
+__all__ = ["choose_camera", "load_camera"]
+
+
+def choose_camera(settings: RunSettings, video: VideoInfo) -> Camera:
+    """The camera of the upright frames; its ``source`` says where the intrinsics came from.
+
+    Raises InputError if the calibration file cannot be used.
+    """
+    size = (video.width, video.height)
+    if settings.camera is not None:
+        return load_camera(settings.camera, size)
+    if settings.focal_px is not None:
+        return Camera.from_focal(settings.focal_px, size, f"--focal-px {settings.focal_px:g}")
+    if settings.fov is not None:
+        return Camera.from_fov(settings.fov, size, f"--fov {settings.fov:g}")
+    if video.focal_px is not None:
+        return Camera.from_focal(video.focal_px, size, f"metadata: focal length {video.focal_35mm:g} mm (35 mm film)")
+    return Camera.from_fov(
+        DEFAULT_FOV_DEG, size, f"assumed field of view of {DEFAULT_FOV_DEG:g} degrees along the longer side"
+    )
+
+
+def load_camera(path: Path, image_size: tuple[int, int]) -> Camera:
+    """Read a calibration (``docs/camera-file.md``) and scale it to the size of the frames.
+
+    Raises:
+        InputError: the file is missing, of another form, or for frames of another shape.
+    """
+    values = _read(path)
+    unknown = values.keys() - {"K", "fx", "fy", "cx", "cy", "distortion", "image_size"}
+    if unknown:
+        raise InputError(f"{path} has an unknown entry {min(unknown)!r}; see docs/camera-file.md for the names")
+    try:
+        size = values.get("image_size", image_size)
+        width, height = (int(side) for side in size)
+        if "K" in values:
+            K = np.array(values["K"], np.float64).reshape(3, 3)
+        else:
+            fx = float(values["fx"])
+            K = np.array(
+                [
+                    [fx, 0.0, float(values.get("cx", width / 2))],
+                    [0.0, float(values.get("fy", fx)), float(values.get("cy", height / 2))],
+                    [0.0, 0.0, 1.0],
+                ]
+            )
+        distortion = np.array(values.get("distortion", []), np.float64)
+        if distortion.shape not in {(0,), (4,), (5,), (8,), (12,), (14,)} or not np.isfinite(distortion).all():
+            raise ValueError("distortion must be a list of 4, 5, 8, 12 or 14 numbers in OpenCV's order")
+        scale = np.array(image_size) / np.array([width, height])
+        if abs(scale[0] / scale[1] - 1) > 0.02:
+            raise ValueError(f"it is for {width} x {height} pixels, the video has {image_size[0]} x {image_size[1]}")
+        return Camera(np.diag([*scale, 1.0]) @ K, image_size, f"file {path.name}", distortion)
+    except KeyError as error:
+        raise InputError(f"{path} has neither K nor fx; see docs/camera-file.md") from error
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{path} is no usable camera: {error}; see docs/camera-file.md") from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text("utf-8")
+        values = tomllib.loads(text) if path.suffix.lower() == ".toml" else json.loads(text)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}); check the name") from error
+    except (ValueError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is neither valid TOML nor JSON; see docs/camera-file.md") from error
+    if not isinstance(values, dict):
+        raise InputError(f"{path} holds no names with values; see docs/camera-file.md")
+    return values

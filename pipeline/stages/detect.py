@@ -1,0 +1,104 @@
+"""The first stage of a run: people in every frame, stored chunk by chunk so that a killed run goes on where it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from assets.integrity import AssetError
+from detectors.base import BatchPoseDetector, PoseDetector
+from detectors.options import DetectorOptions
+from detectors.people import Person2D
+from detectors.registry import create_detector
+from pipeline.errors import InputError
+from pipeline.files.workspace import FramePeople, Workspace, pack_people, unpack_people
+from pipeline.media.decode import Frame, read_frames
+from pipeline.media.prefetch import prefetch
+from pipeline.progress import Advance, QuietReporter, Reporter
+
+__all__ = ["detect_people", "load_detector", "stored_people"]
+
+_PEOPLE, _WARNINGS = "people", "warnings"
+_CHUNK = 64  # frames; what a killed run loses at most
+
+
+def load_detector(name: str, options: DetectorOptions | None = None, reporter: Reporter | None = None) -> PoseDetector:
+    """The detector of that name; if ``auto`` had a choice, the reporter is told which and why.
+
+    Raises InputError if there is none, or a model or its weights cannot be used.
+    """
+    reporter = reporter or QuietReporter()
+    try:
+        detector = create_detector(name, options, reporter.stage)
+    except (ValueError, AssetError) as error:
+        raise InputError(str(error)) from error
+    if detector.chosen:
+        reporter.say(f"detector: {detector.name}, because {detector.chosen}")
+    return detector
+
+
+def detect_people(
+    source: Path,
+    detector: PoseDetector,
+    workspace: Workspace,
+    *,
+    start_s: float | None,
+    end_s: float | None,
+    on_progress: Advance,
+) -> list[str]:
+    """Detect in all frames that the workspace does not hold yet.
+
+    Memory does not depend on the length of the video: a chunk is written every 64 frames.
+
+    Returns:
+        What the user should know about the input, for example that it is cut off.
+    """
+    if workspace.is_complete(_PEOPLE):
+        return [str(text) for arrays in workspace.chunks(_WARNINGS) for text in arrays["text"]]
+    last: FramePeople | None = None
+    for arrays in workspace.chunks(_PEOPLE):
+        last = unpack_people(arrays)[-1]
+    done = workspace.count(_PEOPLE) * _CHUNK
+    warnings: list[str] = []
+    pending: list[FramePeople] = []
+    frames = read_frames(source, start_s=last.time_s if last else start_s, stop_s=end_s, on_warning=warnings.append)
+    with closing(prefetch(frames)) as stream:
+        new = (frame for frame in stream if last is None or frame.index > last.frame_index)
+        for found in _detected(new, detector, last.people if last else ()):
+            pending.append(found)
+            done += 1
+            on_progress(done)
+            if len(pending) == _CHUNK:
+                workspace.append(_PEOPLE, workspace.count(_PEOPLE), pack_people(pending, detector.layout))
+                pending = []
+    if pending:
+        workspace.append(_PEOPLE, workspace.count(_PEOPLE), pack_people(pending, detector.layout))
+    workspace.discard(_WARNINGS)
+    workspace.append(_WARNINGS, 0, {"text": np.array(warnings, dtype=np.str_)})
+    workspace.complete(_PEOPLE)
+    return warnings
+
+
+def _detected(frames: Iterable[Frame], detector: PoseDetector, people: tuple[Person2D, ...]) -> Iterator[FramePeople]:
+    """The people of each frame, ``people`` being those before the first; several frames at once if that is faster."""
+    if isinstance(detector, BatchPoseDetector):
+        # An iterator of its own, so that each batch goes on where the one before ended.
+        rest = iter(frames)
+        while batch := list(islice(rest, detector.batch_size)):
+            found = detector.detect_batch([frame.image for frame in batch])
+            for frame, at_once in zip(batch, found, strict=True):
+                yield FramePeople(frame.index, frame.time_s, tuple(at_once))
+        return
+    for frame in frames:
+        people = tuple(detector.detect(frame.image, people, frame.index))
+        yield FramePeople(frame.index, frame.time_s, people)
+
+
+def stored_people(workspace: Workspace) -> Iterator[FramePeople]:
+    """Every frame that was looked at, in order, one chunk in memory at a time."""
+    for arrays in workspace.chunks(_PEOPLE):
+        yield from unpack_people(arrays)

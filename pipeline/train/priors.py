@@ -1,0 +1,137 @@
+"""Training a prior: data and settings from files, and the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import InputError
+from pipeline.progress import Reporter
+from pipeline.train.data import load_motion, load_poses
+from pipeline.train.run import Job, carry_out
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+    from lifting.initial.network import StartNetwork
+    from lifting.prior.weights import Prior
+    from lifting.training.initial import StartSettings
+    from lifting.training.prior import TrainSettings
+
+__all__ = ["noise_judge", "train_prior", "train_start"]
+
+
+_REPORT_EVERY = 250  # steps between validations
+
+
+def train_prior(
+    data: Path,
+    validation: Path,
+    folder: Path,
+    settings: TrainSettings,
+    device_name: str,
+    reporter: Reporter,
+    stop_after_s: float | None = None,
+    start: Prior | None = None,
+) -> Path | None:
+    """Train until the last step, or until the time is up; the same call goes on from the checkpoint.
+
+    A new run starts from random weights or from those of ``start``; see ``carry_out`` for what it leaves.
+
+    Returns:
+        The prior if the run is complete, else None.
+    Raises:
+        InputError: the data or the checkpoint cannot be used.
+    """
+    import torch
+
+    from lifting.prior.weights import save_prior
+    from lifting.training.prior import TrainState, denoising, drawn_from
+    from lifting.training.variety.augment import Augmentation, draw_poses
+    from lifting.training.variety.body_parts import take_apart
+
+    poses, held_out = load_poses(data), load_poses(validation)
+    plain = Augmentation(exchange_limb=0, size=0, bones=0, width=0, definition=0, any_orientation=0)
+    judged = draw_poses(
+        take_apart(torch.from_numpy(held_out)), torch.ones(len(held_out)), 2048, plain, torch.Generator().manual_seed(1)
+    )
+    weights = None if start is None else start.network.state_dict()
+    job = Job(
+        settings=settings,
+        begin=lambda device: TrainState.new(settings, device, weights),
+        objective=denoising(drawn_from(poses, settings), settings),
+        judge=noise_judge(judged),
+        write=save_prior,
+        product="prior.safetensors",
+        poses=len(poses),
+        files={"data": data, "validation": validation},
+        report_every=_REPORT_EVERY,
+    )
+    return carry_out(job, folder, device_name, reporter, stop_after_s)
+
+
+def noise_judge(poses: Tensor) -> Callable[[nn.Module, torch.device], dict[str, float]]:
+    """Validation of a score network: its loss per noise level on ``[N, J, 3]`` poses, as figures named ``t0.1``."""
+    from lifting.training.prior import validation_losses
+
+    def judge(network: nn.Module, device: torch.device) -> dict[str, float]:
+        return {f"t{time:g}": loss for time, loss in validation_losses(network, poses.to(device)).items()}
+
+    return judge
+
+
+def train_start(
+    data: Path,
+    validation: Path,
+    folder: Path,
+    settings: StartSettings,
+    device_name: str,
+    reporter: Reporter,
+    stop_after_s: float | None = None,
+    start: StartNetwork | None = None,
+) -> Path | None:
+    """Train the learnt start until the last step or the time is up; see ``carry_out`` for what it leaves.
+
+    A new run starts from random weights or from those of ``start``.
+
+    Returns:
+        The network if the run is complete, else None.
+    Raises:
+        InputError: the data or the checkpoint cannot be used, or ``start`` has another size.
+    """
+    from lifting.initial.weights import save_start_network
+    from lifting.training.initial import held_out_views, looking, new_start, start_errors
+
+    poses, clip, fps = load_motion(data)
+    held_out = load_motion(validation)
+    judged = {name: held_out_views(*held_out, alone) for name, alone in (("", False), ("_alone", True))}
+
+    def judge(network: Any, device: torch.device) -> dict[str, float]:
+        figures: dict[str, float] = {}
+        for name, views in judged.items():
+            errors = start_errors(network, *(value.to(device) for value in views))
+            figures |= {f"{figure}{name}_mm": 1000 * error for figure, error in errors.items()}
+        return figures
+
+    weights = None if start is None else start.state_dict()
+    sizes = ("hidden", "context", "blocks", "modes")
+    if start is not None and any(getattr(start, name) != getattr(settings, name) for name in sizes):
+        raise InputError(
+            f"the weights to begin with have {', '.join(f'{name} = {getattr(start, name)}' for name in sizes)}; "
+            "give the same sizes with --config"
+        )
+    job = Job(
+        settings=settings,
+        begin=lambda device: new_start(settings, device, weights),
+        objective=looking(poses, clip, fps, settings),
+        judge=judge,
+        write=save_start_network,
+        product="start.safetensors",
+        poses=len(poses),
+        files={"data": data, "validation": validation},
+        report_every=2 * _REPORT_EVERY,
+        figures="mean distance of joints, mm",
+    )
+    return carry_out(job, folder, device_name, reporter, stop_after_s)

@@ -1,0 +1,80 @@
+"""Settings of training: defaults, a TOML file, the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pipeline.errors import InputError
+
+if TYPE_CHECKING:
+    from lifting.training.initial import StartSettings
+    from lifting.training.prior import TrainSettings
+
+__all__ = ["read_settings", "read_start_settings", "read_train_settings"]
+
+
+T = TypeVar("T")
+
+
+def read_train_settings(config: Path | None, given: Mapping[str, Any]) -> TrainSettings:
+    """Defaults, overridden by a TOML file with the names of ``TrainSettings``, overridden by ``given``.
+
+    Raises InputError if the file cannot be read or has an unknown name.
+    """
+    from lifting.training.prior import TrainSettings
+    from lifting.training.variety.augment import Augmentation
+
+    def made(augmentation: Mapping[str, Any] | None = None, **values: Any) -> TrainSettings:
+        return TrainSettings(**values, augmentation=Augmentation(**(augmentation or {})))
+
+    return read_settings(made, config, given)
+
+
+def read_start_settings(config: Path | None, given: Mapping[str, Any]) -> StartSettings:
+    """``read_train_settings`` for the learnt start: names of ``StartSettings``, ``[augmentation]``, ``[views]``."""
+    from lifting.training.initial import StartSettings
+    from lifting.training.variety.augment import Augmentation
+    from lifting.training.variety.views import Views
+
+    def made(
+        augmentation: Mapping[str, Any] | None = None, views: Mapping[str, Any] | None = None, **values: Any
+    ) -> StartSettings:
+        parts: dict[str, Any] = {}
+        if augmentation is not None:
+            parts["augmentation"] = Augmentation(**augmentation)
+        if views is not None:
+            parts["views"] = Views(**views)
+        return StartSettings(**values, **parts)
+
+    return read_settings(made, config, given)
+
+
+def read_settings(made: Callable[..., T], config: Path | None, given: Mapping[str, Any]) -> T:
+    """Settings from the values of a TOML file, overridden by those of ``given`` that are not None.
+
+    Raises InputError if the file cannot be read, or ``made`` does not know a name or a value.
+    """
+    import tomllib
+
+    values: dict[str, Any] = {}
+    if config is not None:
+        try:
+            values = tomllib.loads(config.read_text("utf-8"))
+        except OSError as error:
+            raise InputError(f"{config} cannot be read ({error.strerror}); check the name") from error
+        except ValueError as error:
+            raise InputError(f"{config} is not valid TOML: {error}; correct it there") from error
+    values |= {name: value for name, value in given.items() if value is not None}
+    try:
+        return made(**values)
+    except TypeError as error:
+        # "Views.__init__() got an unexpected keyword argument 'cutt'": only the name is for the user.
+        _, unknown, name = str(error).partition("unexpected keyword argument ")
+        what = (
+            f"there is no setting {name} of the training" if unknown else "a setting of the training has a wrong value"
+        )
+        raise InputError(f"{what}; docs/training.md says where all are listed") from error
+    except ValueError as error:
+        raise InputError(str(error)) from error

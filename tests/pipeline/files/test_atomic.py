@@ -1,0 +1,129 @@
+"""Files appear whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import OutputError
+from pipeline.files.atomic import atomic_path, check_writable
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_file_appears_at_the_end_of_the_block(tmp_path: Path) -> None:
+    final = tmp_path / "clip.v2.gif"
+    final.write_text("old")
+    with atomic_path(final) as temporary:
+        assert (temporary.parent, temporary.suffix) == (tmp_path, ".gif")
+        temporary.write_text("new")
+        assert final.read_text() == "old"
+    assert final.read_text() == "new"
+    assert names(tmp_path) == ["clip.v2.gif"]
+
+
+@pytest.mark.parametrize("kind", [RuntimeError, KeyboardInterrupt, GeneratorExit])
+def test_exception_leaves_what_was_there(tmp_path: Path, kind: type[BaseException]) -> None:
+    def run(name: str) -> None:
+        with atomic_path(tmp_path / name) as temporary:
+            temporary.write_text("half")
+            raise kind
+
+    (tmp_path / "old.gif").write_text("old")
+    for name in ("old.gif", "new.gif"):
+        with pytest.raises(kind):
+            run(name)
+    assert names(tmp_path) == ["old.gif"]
+    assert (tmp_path / "old.gif").read_text() == "old"
+
+
+def test_leftover_of_a_killed_run_is_replaced(tmp_path: Path) -> None:
+    with atomic_path(tmp_path / "a.npz") as leftover:
+        leftover.write_text("will be moved")
+    leftover.write_text("half a file of a killed run")
+    with atomic_path(tmp_path / "a.npz") as temporary:
+        assert temporary == leftover
+        assert not temporary.exists()
+        temporary.write_text("whole")
+    assert names(tmp_path) == ["a.npz"]
+    assert (tmp_path / "a.npz").read_text() == "whole"
+
+
+def test_writing_nothing_is_an_error_not_an_empty_file(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), atomic_path(tmp_path / "a.npz"):
+        pass
+    assert names(tmp_path) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+def test_link_keeps_pointing_to_where_it_points(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link.gif").symlink_to(tmp_path / "real" / "file.gif")
+    with atomic_path(tmp_path / "link.gif") as temporary:
+        temporary.write_text("new")
+    assert (tmp_path / "link.gif").is_symlink()
+    assert (tmp_path / "real" / "file.gif").read_text() == "new"
+
+
+def below_a_file(folder: Path) -> Path:
+    # Also root cannot write there.
+    (folder / "file").touch()
+    return folder / "file" / "a.gif"
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda folder: folder / "missing" / "a.gif", "cannot be written because its folder .*; choose another folder"),
+        (below_a_file, "cannot be written because its folder .*; choose another folder"),
+        (lambda folder: folder, "is a folder; give a file name"),
+    ],
+)
+def test_impossible_targets_are_refused_before_the_work(tmp_path: Path, make, words: str) -> None:  # type: ignore[no-untyped-def]
+    path = make(tmp_path)
+    with pytest.raises(OutputError, match=words) as caught, atomic_path(path):
+        pytest.fail("the work was begun")
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("code", "kind"), [(errno.ENOSPC, OutputError), (errno.ECONNRESET, OSError)])
+def test_full_disk_is_the_users_to_solve_and_other_errors_are_not(
+    tmp_path: Path, code: int, kind: type[Exception]
+) -> None:
+    with pytest.raises(kind) as caught, atomic_path(tmp_path / "a.gif") as temporary:
+        temporary.write_text("half")
+        raise OSError(code, os.strerror(code))
+    assert type(caught.value) is not OutputError or "free some space" in str(caught.value)
+    assert names(tmp_path) == []
+
+
+def test_check_creates_folders_and_leaves_no_file(tmp_path: Path) -> None:
+    check_writable(tmp_path / "a" / "b" / "result.gif")
+    assert names(tmp_path / "a" / "b") == []
+
+
+def test_check_keeps_an_existing_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.gif"
+    path.write_text("old")
+    with pytest.raises(OutputError, match="exists already; add --overwrite"):
+        check_writable(path)
+    check_writable(path, overwrite=True)
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["a.gif"]
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_check_refuses_what_cannot_be_written(tmp_path: Path, overwrite: bool) -> None:
+    with pytest.raises(OutputError, match="is a folder"):
+        check_writable(tmp_path, overwrite)
+    with pytest.raises(OutputError, match="its folder does not allow it"):
+        check_writable(below_a_file(tmp_path), overwrite)
+    with pytest.raises(OutputError, match="its folder does not allow it"):
+        check_writable(tmp_path / "file" / "deeper" / "a.gif", overwrite)

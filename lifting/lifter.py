@@ -21,11 +21,11 @@ from lifting.device import matmul_dtype
 from lifting.evidence import Evidence
 from lifting.geometry.camera import Camera
 from lifting.initial.features import OFFSETS_S
-from lifting.initial.learnt import GridStart, LearntStart, Start
-from lifting.initial.weights import StartingPoses
+from lifting.initial.learnt import GridInitialiser, Initialiser, LearntInitialiser
+from lifting.initial.weights import Templates
 from lifting.optimise.fast import solve_fast
-from lifting.optimise.reference import Protocol, lift_reference
-from lifting.prior.energy import judging_noise
+from lifting.optimise.reference import PublishedIPO, lift_reference
+from lifting.prior.energy import energy_noise
 from lifting.prior.weights import Prior
 from lifting.settings import LiftSettings
 from lifting.temporal.kernel import neighbour_rows, smooth_track, time_kernel
@@ -51,17 +51,17 @@ class Lifter:
 
     Args:
         prior: the score network.
-        starts: starting poses and mean body size.
+        starts: template poses and mean body size.
         settings: see ``LiftSettings``.
         device: where the optimiser runs.
 
     Raises:
-        ValueError: the number of starting poses asked for is not in ``starts``, or the prior has other joints.
+        ValueError: the number of template poses asked for is not in ``starts``, or the prior has other joints.
     """
 
-    def __init__(self, prior: Prior, starts: StartingPoses, settings: LiftSettings, device: torch.device) -> None:
+    def __init__(self, prior: Prior, starts: Templates, settings: LiftSettings, device: torch.device) -> None:
         if settings.clusters not in starts.poses:
-            raise ValueError(f"there are starting poses for S = {sorted(starts.poses)}, not for {settings.clusters}")
+            raise ValueError(f"there are template poses for S = {sorted(starts.poses)}, not for {settings.clusters}")
         if prior.network.joints != 17:
             raise ValueError(f"the prior {prior.name} has {prior.network.joints} joints; lifting a video needs 17")
         self.settings, self.device = settings, device
@@ -69,14 +69,14 @@ class Lifter:
         self._poses = torch.from_numpy(starts.poses[settings.clusters]).to(device)
         self._size_m = starts.size_m
         self._mean_bones = torch.from_numpy(starts.bone_lengths_m).to(device, torch.float32)
-        self._noise = judging_noise(torch.Generator().manual_seed(settings.seed)).to(device)
+        self._noise = energy_noise(torch.Generator().manual_seed(settings.seed)).to(device)
         self._starts = starts
         self._dtype = matmul_dtype(device) if settings.preset == "fast" else torch.float32
-        self._start_network = None
+        self._initialiser = None
         if settings.preset == "fast" and settings.ipo == "learnt":
             if starts.network is None:
-                raise ValueError("there is no network for the learnt start; give one, or start from the grid")
-            self._start_network = copy.deepcopy(starts.network).to(device).calculating_in(self._dtype)
+                raise ValueError("there is no network for the initialiser; give one, or start from the grid")
+            self._initialiser = copy.deepcopy(starts.network).to(device).calculating_in(self._dtype)
         # Frames that know no neighbours need none of another window either.
         self._overlap = settings.overlap if settings.preset == "fast" else 0
         # A processor's cache holds a few hundred rows; a GPU wants thousands.
@@ -86,8 +86,8 @@ class Lifter:
         """Every setting that took effect, as JSON values, for the provenance of a result."""
         return {
             "lifting": {**asdict(self.settings), "steps": len(self.settings.schedule())},
-            "starting_poses_sha256": self._starts.sha256,
-            "start_network_sha256": self._starts.network_sha256 if self._start_network is not None else "",
+            "templates_sha256": self._starts.sha256,
+            "initialiser_sha256": self._starts.network_sha256 if self._initialiser is not None else "",
             "computed_on": str(self.device),
             "matrix_products_in": str(self._dtype).removeprefix("torch."),
         }
@@ -177,7 +177,7 @@ class Lifter:
             weight = np.maximum(weight, 1e-12)[:, None]
             together = np.zeros(len(X), np.int64)
             X = self._sized(self._held(X / weight[..., None], trust, together), trust, together)
-            found.append((X, None if self._start_network is None else doubt / weight))
+            found.append((X, None if self._initialiser is None else doubt / weight))
         return found
 
     def _bodies(
@@ -186,17 +186,17 @@ class Lifter:
         confidence: list[NDArray[np.float64]],
         time_s: list[NDArray[np.float64]],
     ) -> NDArray[np.float64] | None:
-        """Proportions ``[tracks, 8]`` that all frames of each track show together; None without a learnt start.
+        """Proportions ``[tracks, 8]`` that all frames of each track show together; None without a initialiser.
 
         A person has one body, whichever window of the track is looked at.
         """
-        if self._start_network is None or self.settings.couple_s == 0:
+        if self._initialiser is None or self.settings.couple_s == 0:
             return None
         told, certainty = np.zeros((2, len(rays), len(PROPORTIONS)))
         for batch in self._batches([len(times) for times in time_s]):
             rays_of, confidence_of, then, group = _stacked(batch, rays, confidence, time_s)
             around = neighbour_rows(then, group, OFFSETS_S, self.device)
-            found = LearntStart(self._start_network, around).poses(self._evidence(rays_of, confidence_of, group))
+            found = LearntInitialiser(self._initialiser, around).poses(self._evidence(rays_of, confidence_of, group))
             weight = np.concatenate([self._fade(window, len(time_s[window.track])) for window in batch])
             sure = weight[:, None] * found.certainty.cpu().numpy()
             track = np.array([window.track for window in batch])[group]
@@ -243,7 +243,7 @@ class Lifter:
         group: NDArray[np.int64],
         bodies: NDArray[np.float64] | None = None,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
-        """Joints ``[B, 17, 3]`` and, from the learnt start, the error it expects ``[B, 17]``; ``bodies [G, 8]``."""
+        """Joints ``[B, 17, 3]`` and, from the initialiser, the error it expects ``[B, 17]``; ``bodies [G, 8]``."""
         settings = self.settings
         evidence = self._evidence(rays, confidence, group)
         if settings.preset == "reference":
@@ -255,13 +255,13 @@ class Lifter:
                 kernel = time_kernel(time_s, group, settings.couple_s, 2, confidence, settings.doubt_widens).on(
                     self.device
                 )
-            start: Start = GridStart(self._poses)
-            if self._start_network is not None:
+            start: Initialiser = GridInitialiser(self._poses)
+            if self._initialiser is not None:
                 around = neighbour_rows(time_s, group, OFFSETS_S, self.device) if coupled else None
                 body = None
                 if coupled and bodies is not None:
                     body = torch.from_numpy(bodies[group]).to(self.device, torch.float32)
-                start = LearntStart(self._start_network, around, body)
+                start = LearntInitialiser(self._initialiser, around, body)
             X, doubt = solve_fast(
                 self._network, settings.schedule(), start, self._mean_bones, evidence, kernel,
                 hypotheses=settings.hypotheses, bones=settings.bones, noise=self._noise, dtype=self._dtype,
@@ -281,10 +281,10 @@ class Lifter:
         )
 
     def _as_published(self, evidence: Evidence) -> Tensor:
-        """The protocol that was published for pictures taken in the wild, that of 3DPW, from one starting pose."""
+        """The protocol that was published for pictures taken in the wild, that of 3DPW, from one template pose."""
         steps = len(self.settings.schedule())
         found = lift_reference(
-            self._network, Protocol(), self._poses[:1], evidence.rays, evidence.confidence, steps=steps,
+            self._network, PublishedIPO(), self._poses[:1], evidence.rays, evidence.confidence, steps=steps,
             batch_rows=self._batch_rows,
         )  # fmt: skip
         return found[0]

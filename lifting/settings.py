@@ -20,7 +20,7 @@ class LiftSettings:
         preset: ``"fast"``, or ``"reference"``: the published optimiser with 500 Adam steps to start and 1000 steps in
             float32, every frame on its own. What is not in the paper (coupling, bones, hypotheses) is then off.
         steps: number of optimiser steps, at least 1; None is what the preset has.
-        clusters: number of starting poses S, one of those in the file (1, 10, 50).
+        clusters: number of template poses S, one of those in the file (1, 10, 50).
         hypotheses: number of starts in different directions, 1 to 4; the prior chooses among the results.
         couple_s: width of the kernel over neighbouring frames inside the loop, seconds (1 sigma); 0 is none.
         doubt_widens: how much wider it is for joints that the detector doubts (``time_kernel``).

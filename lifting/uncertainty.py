@@ -54,7 +54,7 @@ _IMPUTED_M = np.array(
     ]
 )
 
-# Share of the error expected of the learnt start that the optimiser leaves, where it saw a joint and where it did not:
+# Share of the error expected of the initialiser that the optimiser leaves, where it saw a joint and where it did not:
 # 68.3 % of the coordinates lie within on validation motion capture (not the test sequences of `zedo-video evaluate
 # mocap`) before synthetic cameras, 2D exact to 5 px off, whole or with a limb hidden.
 _LEFT_OF_DOUBT = (0.65, 0.9)
@@ -65,7 +65,7 @@ def joint_sigma(
 ) -> NDArray[np.float64]:
     """Standard deviation of each coordinate of each joint relative to the pelvis, ``[T, 17]`` metres.
 
-    With the learnt start, what it expects of its own pose, scaled by how much of that error the optimiser leaves. Else
+    With the initialiser, what it expects of its own pose, scaled by how much of that error the optimiser leaves. Else
     a table: joints seen with full confidence have the error measured on noisy synthetic views; the less confident, the
     closer to that of a joint that only the prior placed. A keypoint on the wrong limb is beyond both: its error is
     that of the detector.
@@ -73,7 +73,7 @@ def joint_sigma(
     Args:
         confidence: ``[T, 17]``.
         imputed: ``[T, 17]``.
-        doubt_m: ``[T, 17]`` metres, ``lifting.initial.learnt.Starts.sigma_m``.
+        doubt_m: ``[T, 17]`` metres, ``lifting.initial.learnt.InitialPoses.sigma_m``.
     """
     if doubt_m is not None:
         return np.asarray(np.where(imputed, _LEFT_OF_DOUBT[1], _LEFT_OF_DOUBT[0]) * doubt_m)

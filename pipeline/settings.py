@@ -30,8 +30,8 @@ class RunSettings(BaseModel):
     hypotheses: Annotated[int, Field(ge=1, le=4)] = 1
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     prior: Path | None = None
-    starting_poses: Path | None = None
-    start_network: Path | None = None
+    templates: Path | None = None
+    initialiser: Path | None = None
     fov: Annotated[float, Field(ge=5, le=170)] | None = None
     focal_px: Annotated[float, Field(gt=0)] | None = None
     camera: Path | None = None

@@ -20,10 +20,10 @@ from detectors.people import PersonTrack2D
 from detectors.tracking.link import track_people
 from lifting.body.infants import typical_infant
 from lifting.geometry.camera import Camera
-from lifting.initial.weights import load_starting_poses
+from lifting.initial.weights import load_templates
 from lifting.lifter import Lifter
 from lifting.live.lifter import LiveLifter
-from lifting.optimise.reference import Protocol, lift_reference
+from lifting.optimise.reference import PublishedIPO, lift_reference
 from lifting.prior.weights import load_prior
 from lifting.settings import LiftSettings
 from pipeline.media.decode import read_frames
@@ -38,7 +38,7 @@ def joints_of_everything() -> dict[str, np.ndarray]:
     found: dict[str, np.ndarray] = {}
     camera = Camera.from_fov(55.0, (640, 480), "golden")
     cpu = torch.device("cpu")
-    prior, starts = load_prior(), load_starting_poses()
+    prior, starts = load_prior(), load_templates()
     frames = list(read_frames(CLIP, None, None))
     detector = load_detector("movenet")
     seen, people = [], ()
@@ -66,8 +66,8 @@ def joints_of_everything() -> dict[str, np.ndarray]:
     rays = torch.from_numpy(camera.rays(few.keypoints_px[:6])).float()
     confidence = torch.ones(6, 17)
     for name, protocol in (
-        ("published", Protocol(joints=(0, 1, 4), distance_m=3.0)),
-        ("infants", Protocol(axes="xyz", distance_m=1.0, distance_scale=(0.0, 4.0), frozen=0.95, from_rays=True)),
+        ("published", PublishedIPO(joints=(0, 1, 4), distance_m=3.0)),
+        ("infants", PublishedIPO(axes="xyz", distance_m=1.0, distance_scale=(0.0, 4.0), frozen=0.95, from_rays=True)),
     ):
         poses = torch.from_numpy(typical_infant(17)[None] if protocol.from_rays else starts.poses[10][:2])
         found[name] = lift_reference(prior.network, protocol, poses, rays, confidence, steps=30).numpy()

@@ -1,4 +1,4 @@
-"""Several results for every pose, one per starting pose, whichever preset finds them."""
+"""Several results for every pose, one per template pose, whichever preset finds them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lifting.device import matmul_dtype
-from lifting.initial.weights import StartingPoses
+from lifting.initial.weights import Templates
 from lifting.lifter import Lifter
 from lifting.optimise.choice import cost
-from lifting.optimise.reference import Protocol as StartProtocol
-from lifting.optimise.reference import lift_reference
-from lifting.prior.energy import judging_noise
+from lifting.optimise.reference import PublishedIPO, lift_reference
+from lifting.prior.energy import energy_noise
 from lifting.prior.weights import Prior
 from lifting.settings import LiftSettings
 
@@ -58,18 +57,18 @@ def block_rows(device: torch.device) -> int:
 
 
 class ReferenceHypotheses:
-    """The published optimiser from each of S starting poses.
+    """The published optimiser from each of S template poses.
 
     Args:
         prior: the score network, J joints.
-        poses: ``[S, J, 3]`` starting poses, metres, camera axes.
+        poses: ``[S, J, 3]`` template poses, metres, camera axes.
         protocol: how it begins.
         steps: of the optimiser.
         device: where it runs.
     """
 
     def __init__(
-        self, prior: Prior, poses: NDArray[np.float32], protocol: StartProtocol, steps: int, device: torch.device
+        self, prior: Prior, poses: NDArray[np.float32], protocol: PublishedIPO, steps: int, device: torch.device
     ) -> None:
         self._network = copy.deepcopy(prior.network).to(device)
         self._poses = torch.from_numpy(poses).to(device)
@@ -101,7 +100,7 @@ class ReferenceHypotheses:
             "axes": start.axes,
             "distance_m": start.distance_m,
             "distance_scale": list(start.distance_scale),
-            "begins": "flat on the rays" if start.from_rays else "with the turned starting pose",
+            "begins": "flat on the rays" if start.from_rays else "with the turned template pose",
         }
         return {"preset": "reference", "steps": self._steps, "frozen": start.frozen, "start": found}
 
@@ -110,24 +109,24 @@ class ReferenceHypotheses:
 
 
 class FastHypotheses:
-    """The preset of videos, every pose on its own: as in a run, or from each of S > 1 starting poses.
+    """The preset of videos, every pose on its own: as in a run, or from each of S > 1 template poses.
 
     Args:
         prior: the score network, 17 joints.
-        starts: with S starting poses.
+        starts: with S template poses.
         count: S.
         settings: of the lifter; preset ``"fast"``.
         device: where it runs.
 
     Raises:
-        ValueError: there are no S starting poses, or the prior has other joints.
+        ValueError: there are no S template poses, or the prior has other joints.
     """
 
     def __init__(
-        self, prior: Prior, starts: StartingPoses, count: int, settings: LiftSettings, device: torch.device
+        self, prior: Prior, starts: Templates, count: int, settings: LiftSettings, device: torch.device
     ) -> None:
         self._prior, self._starts, self._poses = prior, starts, starts.poses[count]
-        # Starting poses have a say only where the start is the best of their turns.
+        # Template poses have a say only where the start is the best of their turns.
         self._settings = replace(settings, clusters=1) if count == 1 else replace(settings, clusters=1, ipo="grid")
         self._device = device
         self._which, self._lifter = 0, self._lifter_of(0)
@@ -149,7 +148,7 @@ class FastHypotheses:
 
     def describe(self) -> dict[str, Any]:
         """See ``Hypotheses``."""
-        start = {"grid": "best of 12 yaws and 9 rolls of the starting pose", "learnt": "learnt"}[self._settings.ipo]
+        start = {"grid": "best of 12 yaws and 9 rolls of the template pose", "learnt": "learnt"}[self._settings.ipo]
         return {"preset": "fast", "steps": len(self._settings.schedule()), "start": start}
 
     def _lifter_of(self, which: int) -> Lifter:
@@ -169,7 +168,7 @@ class Judge:
 
     def __init__(self, prior: Prior, size_m: float, seed: int, device: torch.device) -> None:
         self._network = copy.deepcopy(prior.network).to(device)
-        self._noise = judging_noise(torch.Generator().manual_seed(seed)).to(device)
+        self._noise = energy_noise(torch.Generator().manual_seed(seed)).to(device)
         self._size_m, self._device = size_m, device
 
     def cost(self, joints_m: Array, rays: Array, confidence: Array) -> Array:

@@ -1,4 +1,4 @@
-"""What the learnt start sees of people: keypoints that do not depend on where, and which way up, a person is.
+"""What the initialiser sees of people: keypoints that do not depend on where, and which way up, a person is.
 
 The network that looks at them is that of ``lifting.initial.network``.
 """

@@ -10,7 +10,7 @@ from torch import Tensor
 from lifting.geometry.rays import reprojection_error, solve_translation
 from lifting.geometry.rotations import rotation_matrix
 
-__all__ = ["grid_start", "turned_poses"]
+__all__ = ["grid_poses", "turned_poses"]
 
 _YAWS, _ROLLS = 12, 9
 _ROLL_STEP = math.pi / 8
@@ -25,14 +25,14 @@ def turned_poses(poses: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def grid_start(poses: Tensor, rays: Tensor, confidence: Tensor, hypotheses: int = 1) -> tuple[Tensor, Tensor]:
+def grid_poses(poses: Tensor, rays: Tensor, confidence: Tensor, hypotheses: int = 1) -> tuple[Tensor, Tensor]:
     """Starts without iterations: the translation in closed form for every pose, yaw and roll, and the best fit stays.
 
     Further hypotheses face away from the first: 180, 90 and 270 degrees about the vertical, each with its best roll,
     pose and neighbouring yaw. These are the directions that a single view mixes up.
 
     Args:
-        poses: ``[S, J, 3]`` starting poses that face the camera.
+        poses: ``[S, J, 3]`` template poses that face the camera.
         rays: ``[B, J, 3]``, z = 1.
         confidence: ``[B, J]``.
         hypotheses: H, 1 to 4.

@@ -1,4 +1,4 @@
-"""Where the fast preset begins: the best of a grid of turned poses, or the learnt IPO."""
+"""Where the fast preset begins: the best of a grid of turned poses, or the initialiser."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from torch import Tensor
 from lifting.evidence import Evidence
 from lifting.geometry.rays import solve_translation
 from lifting.initial.features import view_features
-from lifting.initial.grid import grid_start
-from lifting.initial.network import StartNetwork
+from lifting.initial.grid import grid_poses
+from lifting.initial.network import InitialNetwork
 from lifting.temporal.kernel import NeighbourRows
 
-__all__ = ["GridStart", "LearntPoses", "LearntStart", "Start", "Starts", "learnt_poses"]
+__all__ = ["GridInitialiser", "InitialPoses", "Initialiser", "LearntInitialiser", "LearntPoses", "learnt_poses"]
 
 
 # Detectors place every joint; what lies beyond the picture they give away by a confidence near 0. The network has
@@ -24,7 +24,7 @@ _GUESSED = 0.1
 
 
 @dataclass(frozen=True)
-class Starts:
+class InitialPoses:
     """H starts for each of B rows.
 
     Attributes:
@@ -40,15 +40,15 @@ class Starts:
     body: Tensor | None = None
 
 
-class Start(Protocol):
+class Initialiser(Protocol):
     """Finds H starts for all rows of the evidence, on its device."""
 
-    def __call__(self, evidence: Evidence, hypotheses: int) -> Starts: ...
+    def __call__(self, evidence: Evidence, hypotheses: int) -> InitialPoses: ...
 
 
 @dataclass(frozen=True)
-class GridStart:
-    """The best of all turns of a few poses (``lifting.initial.grid.grid_start``).
+class GridInitialiser:
+    """The best of all turns of a few poses (``lifting.initial.grid.grid_poses``).
 
     Attributes:
         poses: ``[S, J, 3]`` poses that face the camera.
@@ -56,13 +56,13 @@ class GridStart:
 
     poses: Tensor
 
-    def __call__(self, evidence: Evidence, hypotheses: int) -> Starts:
-        return Starts(*grid_start(self.poses, evidence.rays, evidence.confidence, hypotheses), sigma_m=None)
+    def __call__(self, evidence: Evidence, hypotheses: int) -> InitialPoses:
+        return InitialPoses(*grid_poses(self.poses, evidence.rays, evidence.confidence, hypotheses), sigma_m=None)
 
 
 @dataclass(frozen=True)
-class LearntStart:
-    """What the learnt IPO makes of every row and its neighbours in time; further hypotheses are its modes.
+class LearntInitialiser:
+    """What the initialiser makes of every row and its neighbours in time; further hypotheses are its modes.
 
     Attributes:
         network: on the device of the evidence.
@@ -70,15 +70,15 @@ class LearntStart:
         body: ``[B, 8]`` proportions (``lifting.body.proportions``) of the people, if they are known.
     """
 
-    network: StartNetwork
+    network: InitialNetwork
     neighbours: NeighbourRows | None
     body: Tensor | None = None
 
     @torch.no_grad()
-    def __call__(self, evidence: Evidence, hypotheses: int) -> Starts:
+    def __call__(self, evidence: Evidence, hypotheses: int) -> InitialPoses:
         rays, confidence = evidence.rays, evidence.confidence
         found = self.poses(evidence, hypotheses)
-        return Starts(found.x, solve_translation(found.x, rays, confidence**4), found.sigma_m, self.body)
+        return InitialPoses(found.x, solve_translation(found.x, rays, confidence**4), found.sigma_m, self.body)
 
     @torch.no_grad()
     def poses(self, evidence: Evidence, hypotheses: int = 1) -> LearntPoses:
@@ -91,10 +91,10 @@ class LearntStart:
 
 @dataclass(frozen=True)
 class LearntPoses:
-    """What the learnt IPO makes of B rows.
+    """What the initialiser makes of B rows.
 
     Attributes:
-        x, sigma_m: see ``Starts``.
+        x, sigma_m: see ``InitialPoses``.
         body: ``[B, 8]`` proportions (``lifting.body.proportions``) that each row shows, if they were not told.
         certainty: ``[B, 8]`` how much it knows of each of them: one over the square of the expected error.
     """
@@ -106,9 +106,9 @@ class LearntPoses:
 
 
 def learnt_poses(
-    network: StartNetwork, rays: Tensor, confidence: Tensor, hypotheses: int = 1, body: Tensor | None = None
+    network: InitialNetwork, rays: Tensor, confidence: Tensor, hypotheses: int = 1, body: Tensor | None = None
 ) -> LearntPoses:
-    """What the learnt IPO makes of rows of which the neighbours have been found.
+    """What the initialiser makes of rows of which the neighbours have been found.
 
     Args:
         network: on the device of the evidence.

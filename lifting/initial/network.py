@@ -1,4 +1,4 @@
-"""A learnt IPO: one look at the 2D keypoints gives a pose to start from, its likely error, and other guesses.
+"""A initialiser: one look at the 2D keypoints gives a pose to start from, its likely error, and other guesses.
 
 Not in the paper. The published start turns one mean pose until it fits; this network has seen what poses project to
 which keypoints, for any camera, so the optimiser begins near the end and at a low noise level.
@@ -18,9 +18,9 @@ from torch import Tensor, nn
 from detectors.layouts import H36M_17
 from lifting.body.proportions import PROPORTIONS
 from lifting.initial.features import OFFSETS_S
-from lifting.prior.small_batch import FewRowsLinear, few_rows_product
+from lifting.prior.small_batch import SmallBatchLinear, small_batch_product
 
-__all__ = ["StartGuess", "StartNetwork"]
+__all__ = ["InitialGuess", "InitialNetwork"]
 
 _JOINTS = len(H36M_17)
 #: Where the right arm and the right leg begin, and the joints that follow.
@@ -35,7 +35,7 @@ _PARTS = (_TRUNK, *(_TRUNK + others for _, others in _LIMBS))
 
 
 @dataclass(frozen=True)
-class StartGuess:
+class InitialGuess:
     """What the network makes of B frames, in axes turned as ``to_axis`` and ``to_upright`` say.
 
     Attributes:
@@ -56,7 +56,7 @@ class StartGuess:
     body_log_scale: Tensor
 
 
-class StartNetwork(nn.Module):
+class InitialNetwork(nn.Module):
     """Residual MLPs for trunk, arm and leg, from the normalised rays of a frame and its neighbours to the pose in it.
 
     A limb is made from what is seen of it and of the trunk; of the other limbs it knows a few numbers. So it can be put
@@ -97,7 +97,7 @@ class StartNetwork(nn.Module):
         self.body = nn.Linear(parts * hidden, 2 * len(PROPORTIONS))
 
     @classmethod
-    def like(cls, weights: Mapping[str, Tensor]) -> StartNetwork:
+    def like(cls, weights: Mapping[str, Tensor]) -> InitialNetwork:
         """A network of the size that the weights in a file need. Raises KeyError or ValueError if they are others."""
         _, inputs, hidden = weights["pre.weight"].shape
         context, modes = len(weights["gather.0.weight"]), len(weights["logits.weight"])
@@ -107,26 +107,26 @@ class StartNetwork(nn.Module):
             raise ValueError("the input of the network is no whole number of frames")
         return cls(frames, hidden, context, blocks, modes)
 
-    def calculating_in(self, dtype: torch.dtype, *, few_rows: bool = False) -> StartNetwork:
+    def calculating_in(self, dtype: torch.dtype, *, small_batch: bool = False) -> InitialNetwork:
         """This network, with the matrix products of its parts in another arithmetic.
 
-        ``few_rows``: it will see a handful of frames at a time (see ``lifting.prior.small_batch``), and will not be
+        ``small_batch``: it will see a handful of frames at a time (see ``lifting.prior.small_batch``), and will not be
         trained.
         """
         for part in (self.pre, self.pre_norm, self.gather, self.scatter, self.dense, self.norm):
             part.to(dtype)
-        if few_rows:
+        if small_batch:
             for parent in (self, self.gather, self.scatter, self.dense):
                 for name, dense in list(parent.named_children()):
                     if isinstance(dense, nn.Linear):
-                        setattr(parent, name, FewRowsLinear(dense))
+                        setattr(parent, name, SmallBatchLinear(dense))
                     elif isinstance(dense, _Dense) and dense.weight.shape[2] == self.hidden:
                         setattr(parent, name, _FewRowsDense(dense))
         return self
 
     def forward(
         self, seen: Tensor, log_spread: Tensor, body: Tensor | None = None, *, explain: bool = True
-    ) -> StartGuess:
+    ) -> InitialGuess:
         """Guesses for ``view_features``.
 
         Args:
@@ -146,7 +146,7 @@ class StartNetwork(nn.Module):
             modes = _assembled(self.trunk_modes(h[0]), self.limb_modes(h[1:]), 3, self.modes)
             logits = self.logits(_whole(held))
         shown, doubt = self.body(_whole(h)).chunk(2, dim=1)
-        return StartGuess(
+        return InitialGuess(
             pose=_assembled(self.trunk_pose(h[0]), self.limb_pose(h[1:]), 3)[:, 0],
             log_scale=_assembled(self.trunk_scale(held[0]), self.limb_scale(held[1:]), 1)[:, 0, :, 0],
             modes=modes,
@@ -191,7 +191,7 @@ class _FewRowsDense(nn.Module):
 
     def __init__(self, dense: _Dense) -> None:
         super().__init__()
-        self._products = [few_rows_product(weight.detach().t()) for weight in dense.weight]
+        self._products = [small_batch_product(weight.detach().t()) for weight in dense.weight]
         self._biases = [bias.detach()[0] for bias in dense.bias]
 
     def forward(self, h: Tensor) -> Tensor:

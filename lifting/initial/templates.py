@@ -1,4 +1,4 @@
-"""Starting poses for the optimiser: cluster centres of the training poses (ZeDO, section 3.2)."""
+"""Template poses for the optimiser: cluster centres of the training poses (ZeDO, section 3.2)."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from detectors.layouts import H36M_17
 from lifting.body.skeleton import bone_lengths, facing_camera
 
-__all__ = ["starting_poses", "write_starting_poses"]
+__all__ = ["templates", "write_templates"]
 
 
-def starting_poses(poses: NDArray[np.floating], count: int, rng: np.random.Generator) -> NDArray[np.float32]:
+def templates(poses: NDArray[np.floating], count: int, rng: np.random.Generator) -> NDArray[np.float32]:
     """k-means centres of poses that all face the camera, mirror images included.
 
     A centre is an average and thus smaller than a body; it is scaled to the mean size of the poses.
@@ -40,9 +40,9 @@ def starting_poses(poses: NDArray[np.floating], count: int, rng: np.random.Gener
     return (centres * (size / bone_lengths(centres).sum(axis=-1))[:, None, None]).astype(np.float32)
 
 
-def write_starting_poses(
+def write_templates(
     path: str | Path, poses: NDArray[np.floating], counts: Sequence[int], rng: np.random.Generator
 ) -> None:
     """Write ``poses_<S>`` for every S of ``counts`` and ``bone_lengths_m [16]`` as one ``.npz`` without pickles."""
-    arrays = {f"poses_{count}": starting_poses(poses, count, rng) for count in counts}
+    arrays = {f"poses_{count}": templates(poses, count, rng) for count in counts}
     np.savez_compressed(path, allow_pickle=False, **arrays, bone_lengths_m=bone_lengths(poses).mean(axis=0))

@@ -21,8 +21,18 @@ from lifting.evidence import Evidence
 from lifting.geometry.camera import Camera
 from lifting.initial.features import OFFSETS_S
 from lifting.initial.learnt import learnt_poses
-from lifting.initial.weights import StartingPoses
-from lifting.live.past import BODY_FRAMES, KnownBones, Past, Row, Window, later_rows, newest_rows, shift, together
+from lifting.initial.weights import Templates
+from lifting.live.memory import (
+    BODY_FRAMES,
+    KnownBones,
+    PersonMemory,
+    Row,
+    Window,
+    later_rows,
+    newest_rows,
+    shift,
+    together,
+)
 from lifting.optimise.loop import optimise
 from lifting.optimise.schedule import Schedule, fast_schedule
 from lifting.prior.network import ScoreNetwork
@@ -46,20 +56,20 @@ class LiveSettings:
 
     Attributes:
         steps, calm_steps: optimiser steps of a frame, and of one in which nothing surprises.
-        calm_m_s: mean speed of the joints from the frame before to the learnt start up to which nothing does, m/s.
+        calm_m_s: mean speed of the joints from the frame before to the initialiser up to which nothing does, m/s.
         t_high, t_low: first and last diffusion time: low, because the frame before is nearly right.
         relax: over-relaxation of the step to the rays.
         trust: share of that step which the newest frame goes: noise in it is not averaged out by later ones yet.
         rows: frames of the past, this one included, that know of each other.
         moving: the last of these, which are optimised; those before have settled.
         memory_s: how far back the past is looked at, seconds.
-        warm: share of the result of the frame before in the start; the rest is the learnt start.
+        warm: share of the result of the frame before in the start; the rest is the initialiser.
         couple_s: width of the kernel over these frames, seconds (1 sigma).
         bones: share of the way to the held bone lengths after the last step.
         calm_hz, quick: cutoff of the smoothing of a bone at rest, and how much it opens per m/s (``OneEuro``).
         noise_m: jitter of the keypoints, at the person's depth, that these are for; with less the cutoffs are higher in
             proportion.
-        turned_m: mean distance of the learnt start from the frame before at which one of them must be a flip.
+        turned_m: mean distance of the initialiser from the frame before at which one of them must be a flip.
         jumped: shift of the person in the picture from frame to frame, in spreads of its keypoints, that nobody makes.
         forget_s: a person who was away for longer is new.
         imputed_below, least_joints, person_height_m: see ``lifting.settings.LiftSettings``.
@@ -117,28 +127,28 @@ class LivePose:
 
 
 class LiveLifter:
-    """Lifts people frame by frame: the learnt start, the prior and the steps of ``Lifter``, without the future.
+    """Lifts people frame by frame: the initialiser, the prior and the steps of ``Lifter``, without the future.
 
     The last frames are optimised together again and again, each from where it was, and held to those before them; the
-    newest one begins between the learnt start and the frame before. Bone lengths are those of all frames so far.
+    newest one begins between the initialiser and the frame before. Bone lengths are those of all frames so far.
 
     Args:
         prior: the score network.
-        starts: with a network for the learnt start.
+        starts: with a network for the initialiser.
         device: where the optimiser runs.
         settings: see ``LiveSettings``.
 
     Raises:
-        ValueError: there is no network for the learnt start, or the prior has other joints.
+        ValueError: there is no network for the initialiser, or the prior has other joints.
     """
 
     def __init__(
-        self, prior: Prior, starts: StartingPoses, device: torch.device, settings: LiveSettings | None = None
+        self, prior: Prior, starts: Templates, device: torch.device, settings: LiveSettings | None = None
     ) -> None:
         if prior.network.joints != 17:
             raise ValueError(f"the prior {prior.name} has {prior.network.joints} joints; lifting a video needs 17")
         if starts.network is None:
-            raise ValueError("lifting live needs the network for the learnt start; give one with --start-network")
+            raise ValueError("lifting live needs the network for the initialiser; give one with --initialiser")
         self.settings = settings or LiveSettings()
         self.device, self._dtype = device, matmul_dtype(device)
         self._schedules = {
@@ -148,18 +158,18 @@ class LiveLifter:
             for steps in (self.settings.steps, self.settings.calm_steps)
         }
         self._networks = _folded(copy.deepcopy(prior.network).to(device), self._schedules, self._dtype)
-        self._start_network = copy.deepcopy(starts.network).to(device).calculating_in(self._dtype, few_rows=True)
+        self._initialiser = copy.deepcopy(starts.network).to(device).calculating_in(self._dtype, small_batch=True)
         self._mean_bones = torch.from_numpy(starts.bone_lengths_m).to(device, torch.float32)
         self._size_m = starts.size_m
         self._starts = starts
-        self._past: dict[int, Past] = {}
+        self._past: dict[int, PersonMemory] = {}
 
     def describe(self) -> dict[str, Any]:
         """Every setting that took effect, as JSON values, for the provenance of a recording."""
         return {
             "lifting": {**asdict(self.settings), "causal": True},
-            "starting_poses_sha256": self._starts.sha256,
-            "start_network_sha256": self._starts.network_sha256,
+            "templates_sha256": self._starts.sha256,
+            "initialiser_sha256": self._starts.network_sha256,
             "computed_on": str(self.device),
             "matrix_products_in": str(self._dtype).removeprefix("torch."),
         }
@@ -189,7 +199,7 @@ class LiveLifter:
             return []
         pasts = []
         for person, keypoints, confidence in seen:
-            past = self._past.setdefault(_identity(person), Past())
+            past = self._past.setdefault(_identity(person), PersonMemory())
             # A joint without evidence is never looked at, but NaN times 0 would be NaN.
             rays = np.where(confidence[:, None] > 0, camera.rays(keypoints), [0.0, 0.0, 1.0])
             self._remember(past, Row(time_s, rays, confidence))
@@ -217,7 +227,7 @@ class LiveLifter:
             if time_s - then > self.settings.forget_s:
                 del self._past[identity]
 
-    def _remember(self, past: Past, row: Row) -> None:
+    def _remember(self, past: PersonMemory, row: Row) -> None:
         settings = self.settings
         if past.rows and shift(past.rows[-1], row) > settings.jumped:
             past.restart()
@@ -226,8 +236,8 @@ class LiveLifter:
         past.rows.append(row)
         past.rows = [old for old in past.rows if old.time_s >= row.time_s - settings.memory_s]
 
-    def _begin(self, pasts: Sequence[Past]) -> tuple[list[Tensor], NDArray[np.float64], list[int]]:
-        """Where the newest frame of everybody begins, ``[17, 3]`` each, the error expected of the learnt start, and how
+    def _begin(self, pasts: Sequence[PersonMemory]) -> tuple[list[Tensor], NDArray[np.float64], list[int]]:
+        """Where the newest frame of everybody begins, ``[17, 3]`` each, the error expected of the initialiser, and how
         many steps each needs.
         """
         rows, group = together([past.rows for past in pasts])
@@ -239,7 +249,7 @@ class LiveLifter:
         # Everybody twice: of a body that is not known, to learn more of it, and of the one that the past has shown.
         twice, known = np.concatenate([newest, newest]), torch.stack([past.body.mean() for past in pasts])
         body = torch.cat([torch.full_like(known, torch.nan), known]).to(self.device)
-        found = learnt_poses(self._start_network, rays_then[twice], confidence_then[twice], body=body)
+        found = learnt_poses(self._initialiser, rays_then[twice], confidence_then[twice], body=body)
         guesses, sigma_m = found.x[0, len(pasts) :], found.sigma_m[len(pasts) :]
         begin, steps = [], []
         for past, guess, *shown in zip(pasts, guesses, found.body.cpu(), found.certainty.cpu(), strict=False):
@@ -258,7 +268,9 @@ class LiveLifter:
             begin.append(guess if before is None else guess + self.settings.warm * (before - guess))
         return begin, sigma_m.cpu().numpy().astype(np.float64), steps
 
-    def _optimise(self, pasts: Sequence[Past], begin: Sequence[Tensor], steps: int) -> list[NDArray[np.float64]]:
+    def _optimise(
+        self, pasts: Sequence[PersonMemory], begin: Sequence[Tensor], steps: int
+    ) -> list[NDArray[np.float64]]:
         """Absolute joints ``[17, 3]`` of the newest frames, metres, of the size of a body."""
         settings = self.settings
         for past, x in zip(pasts, begin, strict=True):
@@ -305,7 +317,7 @@ class LiveLifter:
         person: Person2D,
         keypoints: NDArray[np.float64],
         confidence: NDArray[np.float64],
-        past: Past,
+        past: PersonMemory,
         raw: NDArray[np.float64],
         time_s: float,
         doubt: NDArray[np.float64],
@@ -324,7 +336,7 @@ class LiveLifter:
             restarted=restarted,
         )
 
-    def _smoothed(self, past: Past, raw: NDArray[np.float64], time_s: float) -> NDArray[np.float64]:
+    def _smoothed(self, past: PersonMemory, raw: NDArray[np.float64], time_s: float) -> NDArray[np.float64]:
         settings, row = self.settings, past.rows[-1]
         if past.filter is None:
             past.filter = BodyFilter(settings.calm_hz, settings.quick, settings.noise_m)
@@ -350,7 +362,9 @@ class _Folded(ScoreNetwork):
         torch.nn.Module.__init__(self)
         self._folded, self.body_axes = noise, body_axes
 
-    def folded(self, times: Tensor, dtype: torch.dtype, *, few_rows: bool = False) -> Callable[[Tensor, int], Tensor]:
+    def folded(
+        self, times: Tensor, dtype: torch.dtype, *, small_batch: bool = False
+    ) -> Callable[[Tensor, int], Tensor]:
         """See ``ScoreNetwork.folded``; always for the times that it was made for."""
         return self._folded
 
@@ -358,7 +372,7 @@ class _Folded(ScoreNetwork):
 def _folded(network: ScoreNetwork, schedules: Mapping[int, Schedule], dtype: torch.dtype) -> dict[int, ScoreNetwork]:
     """The network for each of the schedules, with one copy of the weights."""
     times = torch.cat([schedule.times for schedule in schedules.values()])
-    noise = network.folded(times.to(network.pre_dense.weight), dtype, few_rows=True)
+    noise = network.folded(times.to(network.pre_dense.weight), dtype, small_batch=True)
     folded: dict[int, ScoreNetwork] = {}
     first = 0
     for name, schedule in schedules.items():

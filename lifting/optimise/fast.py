@@ -7,7 +7,7 @@ from torch import Tensor
 
 from lifting.body.bones import BoneKeeper
 from lifting.evidence import Evidence
-from lifting.initial.learnt import Start
+from lifting.initial.learnt import Initialiser
 from lifting.optimise.choice import cost
 from lifting.optimise.loop import optimise
 from lifting.optimise.schedule import Schedule
@@ -23,7 +23,7 @@ _BONES_FROM = 0.25
 def solve_fast(
     network: ScoreNetwork,
     schedule: Schedule,
-    start: Start,
+    start: Initialiser,
     mean_bones_m: Tensor,
     evidence: Evidence,
     kernel: TorchKernel | None,
@@ -44,11 +44,11 @@ def solve_fast(
         kernel: filter over the rows of a group, or None if frames have nothing to do with each other.
         hypotheses: H, 1 to 4.
         bones: share of the way to the held bone lengths per step; 0 is none.
-        noise: see ``judging_noise``.
+        noise: see ``energy_noise``.
         dtype: arithmetic of the matrix products.
 
     Returns:
-        ``[B, J, 3]`` absolute joints, metres; and ``Starts.sigma_m``.
+        ``[B, J, 3]`` absolute joints, metres; and ``InitialPoses.sigma_m``.
     """
     begin = start(evidence, hypotheses)
     rows = evidence.repeated(hypotheses)

@@ -16,11 +16,11 @@ from lifting.optimise.loop import optimise
 from lifting.optimise.schedule import reference_schedule
 from lifting.prior.network import ScoreNetwork
 
-__all__ = ["MINI_RGBD", "SYRIP", "InfantProtocol", "Protocol", "adam_start", "lift_infants", "lift_reference"]
+__all__ = ["MINI_RGBD", "SYRIP", "InfantProtocol", "PublishedIPO", "adam_ipo", "lift_infants", "lift_reference"]
 
 
 @dataclass(frozen=True)
-class Protocol:
+class PublishedIPO:
     """How the published optimiser begins (ZeDO, section 4.1); the defaults are those for 3DPW.
 
     Attributes:
@@ -43,7 +43,7 @@ class Protocol:
 
 def lift_reference(
     network: ScoreNetwork,
-    protocol: Protocol,
+    protocol: PublishedIPO,
     poses: Tensor,
     rays: Tensor,
     confidence: Tensor,
@@ -52,12 +52,12 @@ def lift_reference(
     batch_rows: int = 300,
     on_progress: Callable[[int], None] | None = None,
 ) -> Tensor:
-    """One result per starting pose: absolute joints ``[S, B, J, 3]``, metres, camera axes.
+    """One result per template pose: absolute joints ``[S, B, J, 3]``, metres, camera axes.
 
     Args:
         network: prior of J joints, on the device of everything else.
         protocol: where it starts.
-        poses: ``[S, J, 3]`` root-centred starting poses, metres, camera axes.
+        poses: ``[S, J, 3]`` root-centred template poses, metres, camera axes.
         rays: ``[B, J, 3]`` directions with z = 1; finite also where nothing was seen.
         confidence: ``[B, J]`` in 0..1.
         steps: of the optimiser.
@@ -77,12 +77,12 @@ def lift_reference(
 
 
 def _lift(
-    network: ScoreNetwork, protocol: Protocol, pose: Tensor, rays: Tensor, confidence: Tensor, steps: int
+    network: ScoreNetwork, protocol: PublishedIPO, pose: Tensor, rays: Tensor, confidence: Tensor, steps: int
 ) -> Tensor:
     if protocol.from_rays:
         infant = InfantProtocol(protocol.distance_m, protocol.distance_scale, steps, protocol.frozen)
         return lift_infants(network, pose, rays, confidence, infant)
-    x, T = adam_start(
+    x, T = adam_ipo(
         pose[None], rays, confidence,
         joints=protocol.joints or tuple(range(len(pose))), axes=protocol.axes,
         distance_m=protocol.distance_m, distance_scale=protocol.distance_scale,
@@ -140,7 +140,7 @@ def lift_infants(
     aim = torch.cat([root, rays], dim=1)
     trust = torch.cat([torch.ones_like(confidence[:, :1]), confidence], dim=1)
     body = size * torch.cat([torch.zeros_like(start[:1]), start - root_of(start)])[None]
-    _, T = adam_start(
+    _, T = adam_ipo(
         body, aim, trust,
         joints=tuple(range(1, aim.shape[1])), axes="xyz",
         distance_m=size * protocol.distance_m, distance_scale=protocol.distance_scale,
@@ -152,7 +152,7 @@ def lift_infants(
     return (x + T[:, None]) / size
 
 
-def adam_start(
+def adam_ipo(
     poses: Tensor,
     rays: Tensor,
     confidence: Tensor,
@@ -171,7 +171,7 @@ def adam_start(
     seen do not count; the published protocol has none of them.
 
     Args:
-        poses: ``[B, J, 3]`` or ``[1, J, 3]`` root-centred starting poses, metres.
+        poses: ``[B, J, 3]`` or ``[1, J, 3]`` root-centred template poses, metres.
         rays: ``[B, J, 3]``, z = 1; the first joint is the pelvis.
         confidence: ``[B, J]``.
         joints: which joints the error is taken over.

@@ -70,5 +70,5 @@ def fast_schedule(
 
 
 def refining_schedule(steps: int = 14) -> Schedule:
-    """``fast_schedule`` from a learnt start: what is nearly right must not be taken back to the noise of t = 0.1."""
+    """``fast_schedule`` from a initialiser: what is nearly right must not be taken back to the noise of t = 0.1."""
     return fast_schedule(steps, t_high=0.05)

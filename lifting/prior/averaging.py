@@ -21,7 +21,7 @@ __all__ = ["average"]
 
 
 def average(files: Sequence[Path], out: Path) -> None:
-    """Write the mean of the weights of priors, or of learnt starts, in half precision (``.safetensors``).
+    """Write the mean of the weights of priors, or of initialisers, in half precision (``.safetensors``).
 
     Raises PriorError if a file is damaged, or of another kind or size than the first.
     """

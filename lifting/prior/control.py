@@ -103,7 +103,9 @@ class ControlNetwork(ScoreNetwork):
         return noise.view_as(x)
 
     @torch.no_grad()
-    def folded(self, times: Tensor, dtype: torch.dtype, *, few_rows: bool = False) -> Callable[[Tensor, int], Tensor]:
+    def folded(
+        self, times: Tensor, dtype: torch.dtype, *, small_batch: bool = False
+    ) -> Callable[[Tensor, int], Tensor]:
         """See ``ScoreNetwork.folded``.
 
         Zero layers follow dense layers without anything between, so their product is one layer, and what depends on
@@ -114,11 +116,15 @@ class ControlNetwork(ScoreNetwork):
 
         dense, time, norm = copy[0]
         biases = time(embedding) + dense(self._condition())
-        copied = FoldedStage(dense.weight, biases, norm, dtype, few_rows=few_rows)
+        copied = FoldedStage(dense.weight, biases, norm, dtype, small_batch=small_batch)
         base, base_time, base_norm = trunk[0]
         weight = base.weight + self.zc_layer_2.weight @ dense.weight
         pre = FoldedStage(
-            weight, base_time(embedding) + base.bias + self.zc_layer_2(biases), base_norm, dtype, few_rows=few_rows
+            weight,
+            base_time(embedding) + base.bias + self.zc_layer_2(biases),
+            base_norm,
+            dtype,
+            small_batch=small_batch,
         )
 
         blocks = []
@@ -127,12 +133,12 @@ class ControlNetwork(ScoreNetwork):
             base, base_time, base_norm = trunk[first]
             weight = torch.cat([base.weight, zero[first - 1].weight @ dense.weight], dim=1)
             biases = base_time(embedding) + base.bias + zero[first - 1](time(embedding) + dense.bias)
-            entry = FoldedStage(weight, biases, base_norm, dtype, few_rows=few_rows)
+            entry = FoldedStage(weight, biases, base_norm, dtype, small_batch=small_batch)
             _, time, norm = copy[first + 1]
             of_time = time(embedding)
             base, base_time, base_norm = trunk[first + 1]
             biases = base_time(embedding) + base.bias + zero[first](of_time)
-            out = FoldedStage(base.weight, biases, base_norm, dtype, few_rows=few_rows)
+            out = FoldedStage(base.weight, biases, base_norm, dtype, small_batch=small_batch)
             blocks.append((entry, out, F.silu(norm(of_time)).to(dtype)))
         post = self.post_dense.weight.to(dtype), self.post_dense.bias.to(dtype)
 

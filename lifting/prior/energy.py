@@ -9,13 +9,13 @@ from lifting.body.skeleton import BONES
 from lifting.prior.network import FoldedScoreNetwork, ScoreNetwork
 from lifting.prior.sde import log_mean, marginal_std
 
-__all__ = ["judging_noise", "prior_energy"]
+__all__ = ["energy_noise", "prior_energy"]
 
 _JUDGING_TIMES = (0.05, 0.1)
 _JUDGING_DRAWS = 8
 
 
-def judging_noise(generator: torch.Generator, joints: int = 17) -> Tensor:
+def energy_noise(generator: torch.Generator, joints: int = 17) -> Tensor:
     """Noise ``[2, 8, J, 3]`` with which all hypotheses are judged alike: common random numbers."""
     return torch.randn(len(_JUDGING_TIMES), _JUDGING_DRAWS, joints, 3, generator=generator)
 
@@ -31,7 +31,7 @@ def prior_energy(network: ScoreNetwork, X: Tensor, size_m: Tensor | float, noise
         network: prior.
         X: ``[B, J, 3]`` poses, anywhere and of any size.
         size_m: sum of the bone lengths to which poses are scaled before they are judged.
-        noise: see ``judging_noise``.
+        noise: see ``energy_noise``.
         dtype: arithmetic of the matrix products.
     """
     x = X - X[:, :1]

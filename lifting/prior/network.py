@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lifting.prior.sde import marginal_std
-from lifting.prior.small_batch import few_rows_product
+from lifting.prior.small_batch import small_batch_product
 
 __all__ = ["GROUPS", "FoldedScoreNetwork", "FoldedStage", "ScoreNetwork", "Stage", "body_axes"]
 
@@ -124,15 +124,17 @@ class ScoreNetwork(nn.Module):
         return -self(x, t) / marginal_std(t)[:, None, None]
 
     @torch.no_grad()
-    def folded(self, times: Tensor, dtype: torch.dtype, *, few_rows: bool = False) -> Callable[[Tensor, int], Tensor]:
+    def folded(
+        self, times: Tensor, dtype: torch.dtype, *, small_batch: bool = False
+    ) -> Callable[[Tensor, int], Tensor]:
         """Flat poses ``[B, 3 J]`` and a step -> noise, both in ``dtype``; see ``FoldedScoreNetwork``.
 
-        Both are in the axes in which the network sees poses. ``few_rows``: B will be a handful
+        Both are in the axes in which the network sees poses. ``small_batch``: B will be a handful
         (``lifting.prior.small_batch``).
         """
         embedding = self.time_embedding(times)
         pre, b1_1, b1_2, b2_1, b2_2 = (
-            FoldedStage(dense.weight, time(embedding) + dense.bias, norm, dtype, few_rows=few_rows)
+            FoldedStage(dense.weight, time(embedding) + dense.bias, norm, dtype, small_batch=small_batch)
             for dense, time, norm in self.stages()
         )
         post = self.post_dense.weight.to(dtype), self.post_dense.bias.to(dtype)
@@ -154,15 +156,15 @@ class FoldedStage:
         biases: ``[N, O]`` of the N steps.
         norm: the norm after it.
         dtype: arithmetic.
-        few_rows: B will be a handful (see ``lifting.prior.small_batch``).
+        small_batch: B will be a handful (see ``lifting.prior.small_batch``).
     """
 
     def __init__(
-        self, weight: Tensor, biases: Tensor, norm: nn.GroupNorm, dtype: torch.dtype, *, few_rows: bool = False
+        self, weight: Tensor, biases: Tensor, norm: nn.GroupNorm, dtype: torch.dtype, *, small_batch: bool = False
     ) -> None:
         self._biases = biases.to(dtype)
         weight = weight.to(dtype)
-        self._dense = few_rows_product(weight) if few_rows else lambda h, bias: F.linear(h, weight, bias)
+        self._dense = small_batch_product(weight) if small_batch else lambda h, bias: F.linear(h, weight, bias)
         self._scale, self._shift = norm.weight.to(dtype), norm.bias.to(dtype)
 
     def __call__(self, h: Tensor, step: int) -> Tensor:

@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["FewRowsLinear", "few_rows_product"]
+__all__ = ["SmallBatchLinear", "small_batch_product"]
 
 
-def few_rows_product(weight: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
+def small_batch_product(weight: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
     """``h [B, I], bias [O] -> h @ weight.T + bias [B, O]``; weights in half precision, sums in single precision.
 
     The weights of the shipped networks are stored in half precision, so nothing of them is lost; others are rounded.
@@ -43,14 +43,14 @@ def few_rows_product(weight: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
     return product
 
 
-class FewRowsLinear(nn.Module):
-    """A dense layer for a handful of rows, on the device where it was made; see ``few_rows_product``."""
+class SmallBatchLinear(nn.Module):
+    """A dense layer for a handful of rows, on the device where it was made; see ``small_batch_product``."""
 
     _bias: Tensor
 
     def __init__(self, dense: nn.Linear) -> None:
         super().__init__()
-        self._product = few_rows_product(dense.weight.detach())
+        self._product = small_batch_product(dense.weight.detach())
         self.register_buffer("_bias", dense.bias.detach())
 
     def forward(self, h: Tensor) -> Tensor:

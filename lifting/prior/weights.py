@@ -1,4 +1,4 @@
-"""The learnt prior as a file: weights, starting poses and body size, loaded without trust."""
+"""The learnt prior as a file: weights, template poses and body size, loaded without trust."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training of the learnt start: people in motion before random cameras, 2D in, 3D out."""
+"""Training of the initialiser: people in motion before random cameras, 2D in, 3D out."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from lifting.body.proportions import PROPORTIONS, log_proportions
 from lifting.device import mixed_precision
 from lifting.initial.features import OFFSETS_S, view_features
-from lifting.initial.network import StartGuess, StartNetwork
+from lifting.initial.network import InitialGuess, InitialNetwork
 from lifting.training.engine import Objective, Pacing, RunState
 from lifting.training.processes import Team
 from lifting.training.variety.augment import Augmentation, Windows, draw_windows
@@ -22,18 +22,18 @@ from lifting.training.variety.sampling import sampling_weights
 from lifting.training.variety.views import Views, draw_views
 
 __all__ = [
-    "StartSettings",
+    "InitialiserSettings",
     "held_out_views",
+    "initialiser_errors",
     "looking",
-    "new_start",
+    "new_initialiser",
     "pose_offsets",
-    "start_errors",
     "start_loss",
 ]
 
 
 @dataclass(frozen=True)
-class StartSettings(Pacing):
+class InitialiserSettings(Pacing):
     """Settings of a training run.
 
     Attributes:
@@ -65,11 +65,13 @@ class StartSettings(Pacing):
     views: Views = field(default_factory=Views)
 
 
-def new_start(settings: StartSettings, device: torch.device, weights: dict[str, Tensor] | None = None) -> RunState:
+def new_initialiser(
+    settings: InitialiserSettings, device: torch.device, weights: dict[str, Tensor] | None = None
+) -> RunState:
     """The beginning of a run: random weights, or those of another network of the same size."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
-        network = StartNetwork(
+        network = InitialNetwork(
             hidden=settings.hidden, context=settings.context, blocks=settings.blocks, modes=settings.modes
         )
     if weights is not None:
@@ -77,7 +79,7 @@ def new_start(settings: StartSettings, device: torch.device, weights: dict[str, 
     return RunState.of(network, settings, device)
 
 
-def start_loss(guess: StartGuess, poses: Tensor, told: Tensor, settings: StartSettings) -> Tensor:
+def start_loss(guess: InitialGuess, poses: Tensor, told: Tensor, settings: InitialiserSettings) -> Tensor:
     """Loss of guesses for poses ``[B, J, 3]`` in the same axes, ``[]``; ``told [B, 1]``: who was told the proportions.
 
     The distance of the pose; the distance of the mode that is nearest to the truth (winner takes all) and the choice of
@@ -108,7 +110,7 @@ def pose_offsets(fps: float) -> list[int]:
 
 
 @torch.no_grad()
-def start_errors(network: StartNetwork, motion: Tensor, rays: Tensor, confidence: Tensor) -> dict[str, float]:
+def initialiser_errors(network: InitialNetwork, motion: Tensor, rays: Tensor, confidence: Tensor) -> dict[str, float]:
     """Mean distances in metres on held-out views: of the pose, without and with the true proportions of the body told;
     of the best mode, and of the likeliest."""
     *features, rotation = view_features(rays, confidence, network.frames)
@@ -125,7 +127,9 @@ def start_errors(network: StartNetwork, motion: Tensor, rays: Tensor, confidence
     }
 
 
-def looking(poses: NDArray[np.floating], clip: NDArray[np.integer], fps: float, settings: StartSettings) -> Objective:
+def looking(
+    poses: NDArray[np.floating], clip: NDArray[np.integer], fps: float, settings: InitialiserSettings
+) -> Objective:
     """What the training makes small: errors of guesses from random views of people in motion.
 
     Args:
@@ -154,7 +158,7 @@ def looking(poses: NDArray[np.floating], clip: NDArray[np.integer], fps: float, 
         body = torch.where(told, log_proportions(truth) + wrong, math.nan)
         with mixed_precision(device):
             guess = model(*features, body)
-        return start_loss(StartGuess(*(value.float() for value in vars(guess).values())), truth, told, settings)
+        return start_loss(InitialGuess(*(value.float() for value in vars(guess).values())), truth, told, settings)
 
     return objective
 

@@ -14,7 +14,7 @@ __all__ = ["COMMANDS", "cli", "main"]
 COMMANDS = {
     "video": "3D people from videos (the default: `zedo-video INPUT...` means `zedo-video video INPUT...`).",
     "prepare": "Make training poses of motion capture (BVH or .npz).",
-    "train": "Train a prior or compute starting poses.",
+    "train": "Train a prior or compute template poses.",
     "evaluate": "Measure the accuracy on data with known answers.",
     "webcam": "Live 3D from a camera, in a window or a browser page.",
     "bench": "Measure time, memory and the distance to the matmul limit.",

@@ -11,7 +11,7 @@ import click
 if TYPE_CHECKING:
     from lifting.benchmarks.datasets.contract import Dataset, Keypoints
     from lifting.live.lifter import LiveLifter
-    from pipeline.evaluate.method import Method
+    from pipeline.evaluate.subject import Subject
     from pipeline.results.report import Report
 
 __all__ = ["command"]
@@ -24,7 +24,7 @@ def _common(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--steps", type=int, metavar="N", help="Optimiser steps; what the preset has if not given."),
         click.option("--hypotheses", type=click.IntRange(1, 4), metavar="S", help="Starts in different directions."),
         click.option("--prior", type=click.Path(path_type=Path), metavar="FILE", help="Another prior."),
-        click.option("--start-network", type=click.Path(path_type=Path), metavar="FILE", help="Of `train start`."),
+        click.option("--initialiser", type=click.Path(path_type=Path), metavar="FILE", help="Of `train initialiser`."),
         click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), help="Where lifting runs (auto)."),
         click.option("--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="Also write this."),
         click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors."),
@@ -50,8 +50,8 @@ class _Evaluations(click.Group):
 
 
 _starting_poses = click.option(
-    "--starting-poses", type=click.IntRange(min=2), metavar="S",
-    help="Also lift from each of 10 or 50 starting poses, and show our choice among them and the oracle.",
+    "--starting-poses", "templates", type=click.IntRange(min=2), metavar="S",
+    help="Also lift from each of 10 or 50 template poses, and show our choice among them and the oracle.",
 )  # fmt: skip
 
 
@@ -72,7 +72,7 @@ def command() -> None:
 @_starting_poses
 @_common
 def mocap(
-    data: Path, count: int, sequences: int, noise_px: float, seed: int, live: bool, starting_poses: int | None,
+    data: Path, count: int, sequences: int, noise_px: float, seed: int, live: bool, templates: int | None,
     json_file: Path | None, quiet: bool, **given: Any,
 ) -> None:  # fmt: skip
     """Motion capture before synthetic cameras: single frames and sequences, exact and noisy 2D."""
@@ -86,7 +86,7 @@ def mocap(
     lifter, prior = load_measured(given)
     report = evaluate_mocap(
         test, lifter, prior, reporter, count=count, sequences=sequences, noise_px=noise_px, seed=seed,
-        many=_many(starting_poses, given), live=_live_lifter(given) if live else None,
+        many=_many(templates, given), live=_live_lifter(given) if live else None,
     )  # fmt: skip
     reporter.say(mocap_table(report))
     _write(json_file, report)
@@ -106,7 +106,7 @@ def mocap(
 @_starting_poses
 @_common
 def multiview(
-    data: Path, camera: str, detector_name: str, starting_poses: int | None, json_file: Path | None, quiet: bool,
+    data: Path, camera: str, detector_name: str, templates: int | None, json_file: Path | None, quiet: bool,
     **given: Any,
 ) -> None:  # fmt: skip
     """Real videos of one person from calibrated cameras, each lifted from file to joints."""
@@ -121,9 +121,9 @@ def multiview(
     lifter, prior = load_measured(given)
     cameras = CAMERAS if camera == "both" else (camera,)
     detector = load_detector(detector_name, reporter=reporter)
-    if starting_poses is not None and lifter.settings.preset != "fast":
+    if templates is not None and lifter.settings.preset != "fast":
         raise click.UsageError("--starting-poses goes with --preset fast here: tracks are lifted, not single frames")
-    many = _many(starting_poses, given)
+    many = _many(templates, given)
     report = evaluate_multiview(reference, videos, detector, lifter, prior, reporter, cameras=cameras, many=many)
     reporter.say(multiview_table(report))
     _write(json_file, report)
@@ -146,7 +146,7 @@ def _dataset_command(dataset: Dataset) -> click.Command:
             "--data", required=True, type=click.Path(path_type=Path), metavar="FOLDER", help=f"With {dataset.files}."
         ),
         click.option("--hypotheses", type=click.IntRange(min=1), default=1, show_default=True, metavar="S",
-                     help="Starting poses, 1, 10 or 50: ours and the oracle are shown."),
+                     help="Template poses, 1, 10 or 50: ours and the oracle are shown."),
         click.option("--joints", type=int, metavar="N", help=f"Averaged over: {_either(dataset.judged)}."),
         click.option("--keypoints", type=click.Choice(["gt", "detected"]), default="gt", show_default=True,
                      help=f"2D; it has {_either(dataset.keypoints)}."),
@@ -155,7 +155,7 @@ def _dataset_command(dataset: Dataset) -> click.Command:
         click.option("--preset", type=click.Choice(["fast", "reference"]), help="fast, or as published."),
         click.option("--steps", type=click.IntRange(min=1), metavar="N", help="Optimiser steps."),
         click.option("--prior", "prior_file", type=click.Path(path_type=Path), metavar="FILE", help="Another prior."),
-        click.option("--start-network", type=click.Path(path_type=Path), metavar="FILE", help="Of `train start`."),
+        click.option("--initialiser", type=click.Path(path_type=Path), metavar="FILE", help="Of `train initialiser`."),
         click.option("--weights", type=click.Choice(["ema", "raw"]), default="ema", show_default=True,
                      help="Of a checkpoint that has both."),
         click.option("--control", is_flag=True, help="Use the control branch of the prior."),
@@ -188,7 +188,7 @@ def _evaluate(
         measure,
         restricted,
     )
-    from pipeline.evaluate.method import load_method
+    from pipeline.evaluate.subject import load_subject
     from pipeline.evaluate.tables import dataset_table
     from pipeline.progress import ConsoleReporter, QuietReporter, Reporter
 
@@ -201,30 +201,30 @@ def _evaluate(
         report = evaluate_dataset(measured, blocks, protocol, {}, reflection=mirroring, seed=seed)
         _write(json_file, report)
     else:
-        method = load_method(measured.benchmark.start, seed=seed, **given)
+        method = load_subject(measured.benchmark.ipo, seed=seed, **given)
         _check(json_file)
         measured = restricted(measured, method.joints)
         report = measure(measured, method, reporter, reflection=mirroring, seed=seed, json_file=json_file)
     reporter.say(dataset_table(report))
 
 
-def _many(starting_poses: int | None, given: Mapping[str, Any]) -> Method | None:
-    """The prior and preset of an evaluation from each of many starting poses; None if none were asked for."""
-    from lifting.optimise.reference import Protocol
-    from pipeline.evaluate.method import load_method
+def _many(templates: int | None, given: Mapping[str, Any]) -> Subject | None:
+    """The prior and preset of an evaluation from each of many template poses; None if none were asked for."""
+    from lifting.optimise.reference import PublishedIPO
+    from pipeline.evaluate.subject import load_subject
 
-    if starting_poses is None:
+    if templates is None:
         return None
-    return load_method(
-        Protocol(), hypotheses=starting_poses, preset=given["preset"], steps=given["steps"],
-        prior_file=given["prior"], start_network=given["start_network"], device=given["device"] or "auto",
+    return load_subject(
+        PublishedIPO(), hypotheses=templates, preset=given["preset"], steps=given["steps"],
+        prior_file=given["prior"], initialiser=given["initialiser"], device=given["device"] or "auto",
     )  # fmt: skip
 
 
 def _live_lifter(given: Mapping[str, Any]) -> LiveLifter:
     from pipeline.live.loading import load_live_lifter
 
-    return load_live_lifter(prior_file=given["prior"], start_network=given["start_network"])[0]
+    return load_live_lifter(prior_file=given["prior"], initialiser=given["initialiser"])[0]
 
 
 def _either(values: Iterable[object]) -> str:

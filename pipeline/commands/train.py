@@ -1,4 +1,4 @@
-"""``zedo-video train ...``: make the weights and starting poses that lifting uses."""
+"""``zedo-video train ...``: make the weights and template poses that lifting uses."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.group("train", help="Train a prior, adapt one to infants, or compute starting poses.")
+@click.group("train", help="Train a prior, adapt one to infants, or compute template poses.")
 def command() -> None:
     """Subcommands."""
 
 
 def _training(steps: int, batch: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """The options of ``prior`` and ``start``, whose defaults differ."""
+    """The options of ``prior`` and ``initialiser``, whose defaults differ."""
     options = [
         click.option("--data", required=True, type=click.Path(path_type=Path), help="Training poses (.npz)."),
         click.option("--validation", required=True, type=click.Path(path_type=Path), help="Poses of others (.npz)."),
@@ -73,10 +73,10 @@ def prior(
     _say(reporter, finished, folder)
 
 
-@command.command("start")
+@command.command("initialiser")
 @_training(20_000, 1024)
-@click.option("--start", type=click.Path(path_type=Path), help="Begin with the weights of this learnt start.")
-def start(
+@click.option("--start", type=click.Path(path_type=Path), help="Begin with the weights of this initialiser.")
+def initialiser(
     data: Path,
     validation: Path,
     folder: Path,
@@ -87,21 +87,21 @@ def start(
     quiet: bool,
     **given: Any,
 ) -> None:
-    """Train the learnt start of the fast preset: from the keypoints of a frame and its neighbours to a pose."""
-    from lifting.initial.weights import load_start_network
+    """Train the initialiser of the fast preset: from the keypoints of a frame and its neighbours to a pose."""
+    from lifting.initial.weights import load_initialiser
     from lifting.prior.weights import PriorError
     from pipeline.errors import InputError
-    from pipeline.train.priors import train_start
-    from pipeline.train.settings import read_start_settings
+    from pipeline.train.priors import train_initialiser
+    from pipeline.train.settings import read_initialiser_settings
 
     reporter = _reporter(quiet)
     try:
-        begin, sha256 = (None, None) if start is None else load_start_network(start)
+        begin, sha256 = (None, None) if start is None else load_initialiser(start)
     except PriorError as error:
         raise InputError(str(error)) from error
-    settings = read_start_settings(config, {**given, "start": sha256})
+    settings = read_initialiser_settings(config, {**given, "start": sha256})
     limit = None if minutes is None else minutes * 60
-    finished = train_start(data, validation, folder, settings, device, reporter, limit, begin)
+    finished = train_initialiser(data, validation, folder, settings, device, reporter, limit, begin)
     _say(reporter, finished, folder)
 
 
@@ -200,10 +200,10 @@ def judge(
 @click.option("--count", "counts", type=int, multiple=True, default=(1, 10, 50), show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
 def clusters(data: Path, out: Path, counts: tuple[int, ...], seed: int) -> None:
-    """Compute the starting poses of the optimiser, for S of one or several --count."""
+    """Compute the template poses of the optimiser, for S of one or several --count."""
     import numpy as np
 
-    from lifting.initial.templates import write_starting_poses
+    from lifting.initial.templates import write_templates
     from pipeline.errors import OutputError
     from pipeline.files.atomic import atomic_path, check_writable
     from pipeline.train.data import load_poses
@@ -213,14 +213,14 @@ def clusters(data: Path, out: Path, counts: tuple[int, ...], seed: int) -> None:
     check_writable(out, overwrite=True)
     poses = load_poses(data)
     with atomic_path(out) as partial:
-        write_starting_poses(partial, poses, counts, np.random.default_rng(seed))
+        write_templates(partial, poses, counts, np.random.default_rng(seed))
 
 
 @command.command("average")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE FILE...")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="File to write (.safetensors).")
 def average(files: tuple[Path, ...], out: Path) -> None:
-    """The mean of the weights of several priors, or of several learnt starts, that began from the same weights."""
+    """The mean of the weights of several priors, or of several initialisers, that began from the same weights."""
     from lifting.prior.averaging import average as write_mean
     from lifting.prior.weights import PriorError
     from pipeline.errors import InputError, OutputError

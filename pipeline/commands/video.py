@@ -50,9 +50,9 @@ class _Seconds(click.ParamType):
     "--prior", type=click.Path(path_type=Path), metavar="FILE", help="Another prior (.safetensors, .pt, .pth)."
 )
 @click.option(
-    "--starting-poses", type=click.Path(path_type=Path), metavar="FILE", help="Of another prior (`train clusters`)."
+    "--templates", type=click.Path(path_type=Path), metavar="FILE", help="Of another prior (`train clusters`)."
 )
-@click.option("--start-network", type=click.Path(path_type=Path), metavar="FILE", help="Of `train start`.")
+@click.option("--initialiser", type=click.Path(path_type=Path), metavar="FILE", help="Of `train initialiser`.")
 @click.option("--fov", type=float, metavar="DEG", help="Field of view along the longer image side (assumed: 55).")
 @click.option("--focal-px", type=float, metavar="F", help="Focal length in pixels.")
 @click.option("--camera", type=click.Path(path_type=Path), metavar="FILE", help="Calibration, .toml or .json.")

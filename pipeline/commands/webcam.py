@@ -40,7 +40,7 @@ _PORT = 8765
 @click.option("--camera", type=click.Path(path_type=Path), metavar="FILE", help="Calibration, .toml or .json.")
 @click.option("--person-height", type=float, metavar="M", help="Standing height of the people in metres.")
 @click.option("--prior", type=click.Path(path_type=Path), metavar="FILE", help="Another prior.")
-@click.option("--start-network", type=click.Path(path_type=Path), metavar="FILE", help="Of `train start`.")
+@click.option("--initialiser", type=click.Path(path_type=Path), metavar="FILE", help="Of `train initialiser`.")
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors, and the address of the page.")
 def command(
     source: str, loop: bool, headless: bool, serve: int | None, host: str | None, records: tuple[Path, ...],

@@ -18,8 +18,8 @@ from lifting.benchmarks.datasets import DATASETS, DataError, Dataset, PoseSet
 from lifting.benchmarks.datasets.contract import Keypoints
 from lifting.benchmarks.scoring import Errors, chosen, figures, hypothesis_errors, motion_figures, oracle
 from pipeline.errors import InputError
-from pipeline.evaluate.method import Method
 from pipeline.evaluate.protocol import Benchmark, load_benchmark, published_protocol
+from pipeline.evaluate.subject import Subject
 from pipeline.files.archive import load_arrays
 from pipeline.files.atomic import claimed
 from pipeline.files.workspace import Workspace
@@ -141,7 +141,7 @@ def given_blocks(predicted: NDArray[np.float64]) -> Iterator[Block]:
     yield Block(slice(0, predicted.shape[1]), predicted, None)
 
 
-def lifted_blocks(measured: Measured, method: Method, workspace: Workspace, reporter: Reporter) -> Iterator[Block]:
+def lifted_blocks(measured: Measured, method: Subject, workspace: Workspace, reporter: Reporter) -> Iterator[Block]:
     """Lift every pose from every start; what the workspace holds is not lifted again.
 
     Raises:
@@ -170,7 +170,7 @@ def lifted_blocks(measured: Measured, method: Method, workspace: Workspace, repo
         yield Block(block, np.stack([chunk["joints_m"] for chunk in stored]), judged)
 
 
-def _fingerprint(measured: Measured, method: Method) -> dict[str, Any]:
+def _fingerprint(measured: Measured, method: Subject) -> dict[str, Any]:
     """What a resumed run must share with the killed one: the same poses, lifted in the same way."""
     digest = hashlib.sha256()
     for array in (measured.poses.keypoints_px, measured.poses.confidence, measured.poses.K):
@@ -197,7 +197,7 @@ def evaluate_dataset(
     Args:
         measured: see ``load_dataset``.
         blocks: all poses, in order: ``lifted_blocks`` or ``given_blocks``.
-        protocol: how they were lifted, see ``Method.protocol``.
+        protocol: how they were lifted, see ``Subject.protocol``.
         provenance: what with.
         reflection: PA-MPJPE may mirror.
         seed: of the confidence intervals.
@@ -247,7 +247,7 @@ def evaluate_dataset(
 
 def measure(
     measured: Measured,
-    method: Method,
+    method: Subject,
     reporter: Reporter,
     *,
     reflection: bool = False,

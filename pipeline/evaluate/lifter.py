@@ -30,7 +30,7 @@ def describe_method(lifter: Lifter) -> dict[str, Any]:
     return {
         "preset": settings.preset,
         "steps": len(settings.schedule()),
-        "starting_poses": settings.clusters,
+        "templates": settings.clusters,
         "hypotheses": _hypotheses(lifter),
         "choice": "without ground truth: starts by their fit to the 2D, hypotheses by how likely the prior finds them",
     }

@@ -24,7 +24,7 @@ from lifting.prior.weights import Prior
 from pipeline.errors import InputError
 from pipeline.evaluate.lifter import describe_method
 from pipeline.evaluate.live import lift_sequences_live
-from pipeline.evaluate.method import Method
+from pipeline.evaluate.subject import Subject
 from pipeline.files.archive import load_arrays
 from pipeline.machine import describe_machine
 from pipeline.progress import Reporter
@@ -111,7 +111,7 @@ def evaluate_mocap(
     sequences: int,
     noise_px: float,
     seed: int,
-    many: Method | None = None,
+    many: Subject | None = None,
     live: LiveLifter | None = None,
 ) -> Report:
     """Lift single frames and sequences from exact and from noisy 2D.
@@ -196,8 +196,8 @@ def frame_views(data: MocapData, *, count: int, noise_px: float, seed: int) -> l
     return [single_frame_views(data.poses, noise_px=noise, count=count, seed=seed) for noise in (0.0, noise_px)]
 
 
-def _from_many(view: SyntheticView, many: Method, rng: np.random.Generator) -> list[dict[str, Any]]:
-    """Single frames from every starting pose: what we choose without truth, and the oracle."""
+def _from_many(view: SyntheticView, many: Subject, rng: np.random.Generator) -> list[dict[str, Any]]:
+    """Single frames from every template pose: what we choose without truth, and the oracle."""
     count = len(view.joints_m)
     poses = PoseSet(
         joints=H36M_17.joints,
@@ -224,7 +224,7 @@ def _from_many(view: SyntheticView, many: Method, rng: np.random.Generator) -> l
     ms = (time.perf_counter() - began) / count * 1000
     return [
         {
-            "name": f"single frames, {len(predicted)} starting poses, {choice}",
+            "name": f"single frames, {len(predicted)} template poses, {choice}",
             "noise_px": view.noise_px,
             "poses": count,
             "units": count,

@@ -21,7 +21,7 @@ from lifting.lifter import Lifter
 from lifting.prior.weights import Prior
 from pipeline.errors import InputError
 from pipeline.evaluate.lifter import describe_method
-from pipeline.evaluate.method import Method
+from pipeline.evaluate.subject import Subject
 from pipeline.files.archive import load_arrays
 from pipeline.files.workspace import Workspace
 from pipeline.machine import describe_machine
@@ -91,7 +91,7 @@ def evaluate_multiview(
     reporter: Reporter,
     *,
     cameras: Sequence[str] = CAMERAS,
-    many: Method | None = None,
+    many: Subject | None = None,
 ) -> Report:
     """Run every video from the file to joints, as ``zedo-video VIDEO`` would, and judge the main person.
 
@@ -172,14 +172,14 @@ def _lift(
 
 
 def _from_many(
-    many: Method,
+    many: Subject,
     person: PersonTrack2D,
     camera: Camera,
     reference: Reference,
     limbs: NDArray[np.float64],
     reliable: NDArray[np.bool_],
 ) -> dict[str, float]:
-    """The main person from every starting pose: our choice among the tracks, and the best pose of each frame."""
+    """The main person from every template pose: our choice among the tracks, and the best pose of each frame."""
     assert isinstance(many.hypotheses, FastHypotheses) and many.judge is not None
     errors, costs = [], []
     for which in range(many.hypotheses.count):

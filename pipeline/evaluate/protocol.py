@@ -9,7 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from lifting.optimise.reference import Protocol
+from lifting.optimise.reference import PublishedIPO
 
 __all__ = ["COMPARED", "Benchmark", "differences", "load_benchmark", "published_protocol"]
 
@@ -35,12 +35,12 @@ class Benchmark:
 
     Attributes:
         stride: every N-th frame is measured.
-        start: how the published optimiser begins.
+        ipo: how the published optimiser begins.
         published: figures that were published, each with what is known of its protocol.
     """
 
     stride: int
-    start: Protocol
+    ipo: PublishedIPO
     published: tuple[Mapping[str, Any], ...]
 
 
@@ -48,10 +48,10 @@ def load_benchmark(name: str) -> Benchmark:
     """The shipped protocol of a data set, by its name on the command line."""
     path = Path(str(files("configs"))) / f"{name.replace('-', '_')}.toml"
     record = tomllib.loads(path.read_text("utf-8"))
-    start: dict[str, Any] = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in record["start"].items()
+    ipo: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in record["ipo"].items()
     }
-    return Benchmark(record["stride"], Protocol(**start), tuple(record.get("published", ())))
+    return Benchmark(record["stride"], PublishedIPO(**ipo), tuple(record.get("published", ())))
 
 
 def published_protocol(figure: Mapping[str, Any], protocol: Mapping[str, Any], stride: int) -> dict[str, Any]:

@@ -40,12 +40,12 @@ def load_live_detector(max_people: int = 3) -> MoveNetDetector:
 
 
 def load_live_lifter(
-    *, prior_file: Path | None = None, start_network: Path | None = None, height_m: float | None = None
+    *, prior_file: Path | None = None, initialiser: Path | None = None, height_m: float | None = None
 ) -> tuple[LiveLifter, Prior]:
     """The lifter on one thread of the CPU, and the prior that it uses.
 
     Args:
-        prior_file, start_network: None is the shipped one.
+        prior_file, initialiser: None is the shipped one.
         height_m: standing height of the people; None assumes the average body of the prior.
 
     Raises:
@@ -54,13 +54,13 @@ def load_live_lifter(
     import torch
 
     from assets.integrity import AssetError
-    from lifting.initial.weights import load_starting_poses
+    from lifting.initial.weights import load_templates
     from lifting.live.lifter import LiveLifter, LiveSettings
     from lifting.prior.weights import PriorError, load_prior
 
     try:
         prior = load_prior(prior_file)
-        starts = load_starting_poses(None, start_network)
+        starts = load_templates(None, initialiser)
         return LiveLifter(prior, starts, torch.device("cpu"), LiveSettings(person_height_m=height_m)), prior
     except (PriorError, AssetError, ValueError) as error:
         raise InputError(str(error)) from error

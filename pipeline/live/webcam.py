@@ -83,7 +83,7 @@ def run_webcam(wanted: Wanted, settings: RunSettings, say: Callable[[str], None]
         camera = choose_camera(settings, source.video)
         one_thread()
         lifter, prior = load_live_lifter(
-            prior_file=settings.prior, start_network=settings.start_network, height_m=settings.person_height
+            prior_file=settings.prior, initialiser=settings.initialiser, height_m=settings.person_height
         )
         detector = load_live_detector(wanted.max_people)
         record = _Recordings(wanted, source, camera, detector, lifter, prior)

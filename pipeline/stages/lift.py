@@ -27,7 +27,7 @@ def load_lifter(settings: RunSettings, **further: Any) -> tuple[Lifter, Prior]:
     the prior or the device cannot be used.
     """
     from lifting.device import choose_device
-    from lifting.initial.weights import load_starting_poses
+    from lifting.initial.weights import load_templates
     from lifting.lifter import Lifter
     from lifting.prior.weights import PriorError, load_prior
     from lifting.settings import LiftSettings
@@ -36,7 +36,7 @@ def load_lifter(settings: RunSettings, **further: Any) -> tuple[Lifter, Prior]:
         prior = load_prior(settings.prior)
         lifter = Lifter(
             prior,
-            load_starting_poses(settings.starting_poses, settings.start_network),
+            load_templates(settings.templates, settings.initialiser),
             LiftSettings(
                 preset=settings.preset,
                 ipo=settings.ipo,

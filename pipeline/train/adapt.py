@@ -16,7 +16,7 @@ from pipeline.files.archive import load_arrays
 from pipeline.files.atomic import atomic_path
 from pipeline.progress import Reporter
 from pipeline.train.priors import noise_judge
-from pipeline.train.run import Job, carry_out, file_record
+from pipeline.train.run import Job, file_record, run_job
 
 if TYPE_CHECKING:
     from lifting.prior.network import ScoreNetwork
@@ -40,7 +40,7 @@ def adapt(
     device_name: str,
     reporter: Reporter,
 ) -> Path | None:
-    """Shift a prior by few poses, or train a control branch on it; see ``carry_out`` for what is left in ``folder``.
+    """Shift a prior by few poses, or train a control branch on it; see ``run_job`` for what is left in ``folder``.
 
     The prior of the best validation is kept. Without ``validation`` the poses that ``data`` marks as ``held_out``
     validate, and if it marks none the last 15 %.
@@ -82,7 +82,7 @@ def adapt(
         report_every=max(1, settings.steps // _VALIDATIONS),
         best=True,
     )
-    return carry_out(job, folder, device_name, reporter)
+    return run_job(job, folder, device_name, reporter)
 
 
 def load_small_poses(

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 from pipeline.errors import InputError
 from pipeline.progress import Reporter
 from pipeline.train.data import load_motion, load_poses
-from pipeline.train.run import Job, carry_out
+from pipeline.train.run import Job, run_job
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-    from lifting.initial.network import StartNetwork
+    from lifting.initial.network import InitialNetwork
     from lifting.prior.weights import Prior
-    from lifting.training.initial import StartSettings
+    from lifting.training.initial import InitialiserSettings
     from lifting.training.prior import TrainSettings
 
-__all__ = ["noise_judge", "train_prior", "train_start"]
+__all__ = ["noise_judge", "train_initialiser", "train_prior"]
 
 
 _REPORT_EVERY = 250  # steps between validations
@@ -38,7 +38,7 @@ def train_prior(
 ) -> Path | None:
     """Train until the last step, or until the time is up; the same call goes on from the checkpoint.
 
-    A new run starts from random weights or from those of ``start``; see ``carry_out`` for what it leaves.
+    A new run starts from random weights or from those of ``start``; see ``run_job`` for what it leaves.
 
     Returns:
         The prior if the run is complete, else None.
@@ -69,7 +69,7 @@ def train_prior(
         files={"data": data, "validation": validation},
         report_every=_REPORT_EVERY,
     )
-    return carry_out(job, folder, device_name, reporter, stop_after_s)
+    return run_job(job, folder, device_name, reporter, stop_after_s)
 
 
 def noise_judge(poses: Tensor) -> Callable[[nn.Module, torch.device], dict[str, float]]:
@@ -82,17 +82,17 @@ def noise_judge(poses: Tensor) -> Callable[[nn.Module, torch.device], dict[str, 
     return judge
 
 
-def train_start(
+def train_initialiser(
     data: Path,
     validation: Path,
     folder: Path,
-    settings: StartSettings,
+    settings: InitialiserSettings,
     device_name: str,
     reporter: Reporter,
     stop_after_s: float | None = None,
-    start: StartNetwork | None = None,
+    start: InitialNetwork | None = None,
 ) -> Path | None:
-    """Train the learnt start until the last step or the time is up; see ``carry_out`` for what it leaves.
+    """Train the initialiser until the last step or the time is up; see ``run_job`` for what it leaves.
 
     A new run starts from random weights or from those of ``start``.
 
@@ -101,8 +101,8 @@ def train_start(
     Raises:
         InputError: the data or the checkpoint cannot be used, or ``start`` has another size.
     """
-    from lifting.initial.weights import save_start_network
-    from lifting.training.initial import held_out_views, looking, new_start, start_errors
+    from lifting.initial.weights import save_initialiser
+    from lifting.training.initial import held_out_views, initialiser_errors, looking, new_initialiser
 
     poses, clip, fps = load_motion(data)
     held_out = load_motion(validation)
@@ -111,7 +111,7 @@ def train_start(
     def judge(network: Any, device: torch.device) -> dict[str, float]:
         figures: dict[str, float] = {}
         for name, views in judged.items():
-            errors = start_errors(network, *(value.to(device) for value in views))
+            errors = initialiser_errors(network, *(value.to(device) for value in views))
             figures |= {f"{figure}{name}_mm": 1000 * error for figure, error in errors.items()}
         return figures
 
@@ -124,14 +124,14 @@ def train_start(
         )
     job = Job(
         settings=settings,
-        begin=lambda device: new_start(settings, device, weights),
+        begin=lambda device: new_initialiser(settings, device, weights),
         objective=looking(poses, clip, fps, settings),
         judge=judge,
-        write=save_start_network,
-        product="start.safetensors",
+        write=save_initialiser,
+        product="initialiser.safetensors",
         poses=len(poses),
         files={"data": data, "validation": validation},
         report_every=2 * _REPORT_EVERY,
         figures="mean distance of joints, mm",
     )
-    return carry_out(job, folder, device_name, reporter, stop_after_s)
+    return run_job(job, folder, device_name, reporter, stop_after_s)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from lifting.training.engine import Objective, Pacing, RunState
 
-__all__ = ["Job", "carry_out", "draw_curve", "file_record"]
+__all__ = ["Job", "draw_curve", "file_record", "run_job"]
 
 _SAVE_EVERY_S = 120.0
 
@@ -66,7 +66,7 @@ def file_record(path: Path) -> dict[str, str]:
         return {"name": path.name, "sha256": hashlib.file_digest(stream, "sha256").hexdigest()}
 
 
-def carry_out(
+def run_job(
     job: Job, folder: Path, device_name: str, reporter: Reporter, stop_after_s: float | None = None
 ) -> Path | None:
     """Train until the last step, or until the time is up; the same call goes on from the checkpoint.

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pipeline.errors import InputError
 
 if TYPE_CHECKING:
-    from lifting.training.initial import StartSettings
+    from lifting.training.initial import InitialiserSettings
     from lifting.training.prior import TrainSettings
 
-__all__ = ["read_settings", "read_start_settings", "read_train_settings"]
+__all__ = ["read_initialiser_settings", "read_settings", "read_train_settings"]
 
 
 T = TypeVar("T")
@@ -32,21 +32,21 @@ def read_train_settings(config: Path | None, given: Mapping[str, Any]) -> TrainS
     return read_settings(made, config, given)
 
 
-def read_start_settings(config: Path | None, given: Mapping[str, Any]) -> StartSettings:
-    """``read_train_settings`` for the learnt start: names of ``StartSettings``, ``[augmentation]``, ``[views]``."""
-    from lifting.training.initial import StartSettings
+def read_initialiser_settings(config: Path | None, given: Mapping[str, Any]) -> InitialiserSettings:
+    """``read_train_settings`` for the initialiser: ``InitialiserSettings``, ``[augmentation]``, ``[views]``."""
+    from lifting.training.initial import InitialiserSettings
     from lifting.training.variety.augment import Augmentation
     from lifting.training.variety.views import Views
 
     def made(
         augmentation: Mapping[str, Any] | None = None, views: Mapping[str, Any] | None = None, **values: Any
-    ) -> StartSettings:
+    ) -> InitialiserSettings:
         parts: dict[str, Any] = {}
         if augmentation is not None:
             parts["augmentation"] = Augmentation(**augmentation)
         if views is not None:
             parts["views"] = Views(**views)
-        return StartSettings(**values, **parts)
+        return InitialiserSettings(**values, **parts)
 
     return read_settings(made, config, given)
 

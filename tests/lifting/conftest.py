@@ -12,7 +12,7 @@ from torch import Tensor
 
 from assets.integrity import asset_path
 from detectors.layouts import H36M_17
-from lifting.initial.weights import StartingPoses, load_starting_poses
+from lifting.initial.weights import Templates, load_templates
 from lifting.prior.network import ScoreNetwork
 from lifting.prior.weights import Prior, load_prior
 
@@ -57,9 +57,9 @@ def prior() -> Prior:
 
 
 @pytest.fixture(scope="session")
-def starts() -> StartingPoses:
+def starts() -> Templates:
     """The shipped ones."""
-    return load_starting_poses()
+    return load_templates()
 
 
 @pytest.fixture(scope="session")

@@ -17,12 +17,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from lifting.evidence import Evidence
-from lifting.initial.learnt import GridStart, LearntStart, Start
-from lifting.initial.network import StartNetwork
+from lifting.initial.learnt import GridInitialiser, Initialiser, LearntInitialiser
+from lifting.initial.network import InitialNetwork
 from lifting.optimise import reference as protocols
 from lifting.optimise.fast import solve_fast
 from lifting.optimise.loop import optimise
-from lifting.optimise.reference import Protocol, lift_reference
+from lifting.optimise.reference import PublishedIPO, lift_reference
 from lifting.optimise.schedule import fast_schedule
 from lifting.prior.network import ScoreNetwork
 from lifting.temporal.kernel import NeighbourRows, TorchKernel
@@ -66,9 +66,9 @@ def case() -> Case:
         return network, evidence, kernel, torch.rand(1, 17, 3)
 
 
-def fast(case: Case, steps: int, start: Start | None = None) -> Tensor:
+def fast(case: Case, steps: int, start: Initialiser | None = None) -> Tensor:
     network, evidence, kernel, poses = case
-    begin = GridStart(poses) if start is None else start
+    begin = GridInitialiser(poses) if start is None else start
     bones, noise = torch.rand(16, device=THERE), torch.rand(2, 8, 17, 3, device=THERE)
     options: dict[str, Any] = {"hypotheses": 2, "bones": 0.4, "noise": noise, "dtype": torch.bfloat16}
     X, _ = solve_fast(network, fast_schedule(steps), begin, bones, evidence, kernel, **options)
@@ -77,20 +77,20 @@ def fast(case: Case, steps: int, start: Start | None = None) -> Tensor:
 
 def learnt(case: Case, steps: int) -> Tensor:
     with THERE:
-        network = StartNetwork(frames=3, hidden=64).calculating_in(torch.bfloat16).requires_grad_(False)
+        network = InitialNetwork(frames=3, hidden=64).calculating_in(torch.bfloat16).requires_grad_(False)
         rows, present = torch.zeros(ROWS, 3, dtype=torch.int64), torch.ones(ROWS, 3, dtype=torch.bool)
         neighbours = NeighbourRows(rows, rows, torch.rand(ROWS, 3), present)
-    return fast(case, steps, LearntStart(network, neighbours))
+    return fast(case, steps, LearntInitialiser(network, neighbours))
 
 
 def reference(case: Case, steps: int) -> Tensor:
     network, evidence, _, poses = case
-    return lift_reference(network, Protocol(), poses, evidence.rays, evidence.confidence, steps=steps)[0]
+    return lift_reference(network, PublishedIPO(), poses, evidence.rays, evidence.confidence, steps=steps)[0]
 
 
 @pytest.fixture(autouse=True)
 def few_adam_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocols, "adam_start", partial(protocols.adam_start, steps=3))
+    monkeypatch.setattr(protocols, "adam_ipo", partial(protocols.adam_ipo, steps=3))
 
 
 @pytest.mark.parametrize("run", [fast, learnt, reference])

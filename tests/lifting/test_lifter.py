@@ -19,7 +19,7 @@ from detectors.people import PersonTrack2D
 from lifting.body.bones import mirrored_bones
 from lifting.body.skeleton import bone_lengths, stature
 from lifting.geometry.camera import Camera
-from lifting.initial.weights import StartingPoses
+from lifting.initial.weights import Templates
 from lifting.lifter import Lifter
 from lifting.metrics import mpjpe, pa_mpjpe
 from lifting.optimise import fast as solve
@@ -47,7 +47,7 @@ def walk(motion: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 @pytest.fixture(scope="module")
-def lifter(prior: Prior, starts: StartingPoses, device: torch.device) -> Make:
+def lifter(prior: Prior, starts: Templates, device: torch.device) -> Make:
     """A lifter with the shipped files and given settings."""
     mine = replace(prior, network=copy.deepcopy(prior.network))
     return lambda settings: Lifter(mine, starts, settings, device)
@@ -64,7 +64,7 @@ def lift(lifter: Make) -> Lift:
 @pytest.fixture
 def short_adam(monkeypatch: pytest.MonkeyPatch) -> None:
     """The published start with a tenth of its steps: what is tested with it comes afterwards."""
-    monkeypatch.setattr(protocols, "adam_start", partial(protocols.adam_start, steps=50))
+    monkeypatch.setattr(protocols, "adam_ipo", partial(protocols.adam_ipo, steps=50))
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +167,7 @@ def test_single_frames(lift: Lift, walk: NDArray[np.float64]) -> None:
     assert len(track) == 1 and pa_mpjpe(track.joints_m, walk[30:31])[0] < 0.08
 
 
-def test_people_have_the_size_of_the_average_body(plain: Track3D, starts: StartingPoses) -> None:
+def test_people_have_the_size_of_the_average_body(plain: Track3D, starts: Templates) -> None:
     sizes = bone_lengths(plain.raw_joints_m).sum(axis=-1)
     assert np.median(sizes) == pytest.approx(starts.size_m, rel=0.01)
     assert sizes.std() < 0.05 * sizes.mean()
@@ -276,9 +276,7 @@ def test_windows_hold_every_length(lift: Lift, walk: NDArray[np.float64]) -> Non
         assert len(track) == count and np.isfinite(track.joints_m).all()
 
 
-def test_progress_counts_every_frame_of_everybody(
-    prior: Prior, starts: StartingPoses, walk: NDArray[np.float64]
-) -> None:
+def test_progress_counts_every_frame_of_everybody(prior: Prior, starts: Templates, walk: NDArray[np.float64]) -> None:
     told: list[tuple[int, int]] = []
     # a CPU takes one window at a time
     lifter = Lifter(prior, starts, replace(QUICK, steps=2, window=20, overlap=8), torch.device("cpu"))
@@ -301,7 +299,7 @@ def test_smoothing_can_be_switched_off(lift: Lift, walk: NDArray[np.float64]) ->
 
 
 def test_rows_without_times_are_lifted_each_for_itself(
-    lifter: Make, starts: StartingPoses, walk: NDArray[np.float64]
+    lifter: Make, starts: Templates, walk: NDArray[np.float64]
 ) -> None:
     single = lifter(QUICK)
     rays, confidence = CAMERA.rays(CAMERA.project(walk[::20])), np.ones((6, 17))
@@ -338,7 +336,7 @@ def test_the_reference_preset_does_not_look_at_neighbours(lifter: Make, walk: ND
 
 @pytest.mark.usefixtures("short_adam")
 def test_the_reference_preset_knows_no_size_but_the_one_asked_for(
-    lifter: Make, starts: StartingPoses, walk: NDArray[np.float64]
+    lifter: Make, starts: Templates, walk: NDArray[np.float64]
 ) -> None:
     rays, confidence = CAMERA.rays(CAMERA.project(walk[:8])), np.ones((8, 17))
     settings = LiftSettings(preset="reference", steps=20)
@@ -382,13 +380,13 @@ def test_the_lens_is_undone(lift: Lift, plain: Track3D, walk: NDArray[np.float64
     assert np.median(mpjpe(lift(track, camera=lens)[0].joints_m, plain.joints_m)) < 0.01
 
 
-def test_the_prior_of_the_caller_stays_where_it_is(prior: Prior, starts: StartingPoses) -> None:
+def test_the_prior_of_the_caller_stays_where_it_is(prior: Prior, starts: Templates) -> None:
     mine = replace(prior, network=copy.deepcopy(prior.network))
     Lifter(mine, starts, QUICK, torch.device("meta"))
     assert {parameter.device.type for parameter in mine.network.parameters()} == {"cpu"}
 
 
-def test_settings_that_the_files_do_not_allow(prior: Prior, starts: StartingPoses) -> None:
+def test_settings_that_the_files_do_not_allow(prior: Prior, starts: Templates) -> None:
     with pytest.raises(ValueError, match=r"S = \[1, 10, 50\], not for 7"):
         Lifter(prior, starts, LiftSettings(clusters=7), torch.device("cpu"))
     infant = replace(prior, network=ScoreNetwork(joints=12, hidden=32, embed=8), name="infant")

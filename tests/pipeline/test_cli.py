@@ -73,7 +73,7 @@ def test_the_result_says_what_made_it(short_clip: Path, tmp_path: Path) -> None:
     assert metadata["settings"]["person_height"] == 1.6
     assert metadata["settings"]["lifting"]["steps"] == len(refining_schedule())
     assert metadata["settings"]["computed_on"] in ("cpu", "cuda", "mps")
-    assert metadata["settings"]["starting_poses_sha256"]
+    assert metadata["settings"]["templates_sha256"]
     assert metadata["video"]["file"] == "short.mp4"
     assert str(tmp_path) not in json.dumps(metadata)
 

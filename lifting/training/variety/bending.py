@@ -1,6 +1,6 @@
 """Postures that nobody was captured in: limbs, chest and head turned at random, within the range of motion of joints.
 
-Ranges of motion: American Academy of Orthopaedic Surgeons, Joint Motion: Method of Measuring and Recording (1965), in
+Ranges of motion: American Academy of Orthopaedic Surgeons, Joint Motion: Subject of Measuring and Recording (1965), in
 degrees. Hip: flexion 120, extension 30, abduction 45, adduction 30; shoulder: extension 60, horizontal adduction 45
 past straight ahead; knee 135; elbow 150; trunk: flexion 80, extension and to the side 30; head: 45 to every side. An
 arm that is raised overhead goes 10 degrees back. Turns of a part about its own length are not limited. Dancers and

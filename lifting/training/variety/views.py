@@ -1,4 +1,4 @@
-"""What cameras and detectors make of poses: rays with errors, doubts and gaps, to train the learnt start with."""
+"""What cameras and detectors make of poses: rays with errors, doubts and gaps, to train the initialiser with."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from lifting.benchmarks.mocap import Outcome, joint_errors, lift_alone, lift_frames, lift_sequences, scores
 from lifting.benchmarks.statistics import bootstrap_mean
 from lifting.benchmarks.synthetic import SyntheticView, sequence_views, single_frame_views
-from lifting.initial.weights import StartingPoses
+from lifting.initial.weights import Templates
 from lifting.lifter import Lifter
 from lifting.metrics import EXPECTED_COVERAGE
 from lifting.prior.weights import Prior
@@ -102,7 +102,7 @@ class TestScores:
 
 class TestLifting:
     @pytest.fixture
-    def lifter(self, prior: Prior, starts: StartingPoses) -> Lifter:
+    def lifter(self, prior: Prior, starts: Templates) -> Lifter:
         return Lifter(prior, starts, LiftSettings(steps=8), torch.device("cpu"))
 
     @pytest.fixture

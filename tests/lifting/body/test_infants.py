@@ -59,7 +59,9 @@ class Nothing(ScoreNetwork):
         super().__init__(joints, hidden=32, embed=4)
         self.seen: list[Tensor] = []
 
-    def folded(self, times: Tensor, dtype: torch.dtype, *, few_rows: bool = False) -> Callable[[Tensor, int], Tensor]:
+    def folded(
+        self, times: Tensor, dtype: torch.dtype, *, small_batch: bool = False
+    ) -> Callable[[Tensor, int], Tensor]:
         def noise(x: Tensor, step: int) -> Tensor:
             self.seen.append(x.unflatten(1, (-1, 3)))
             return torch.zeros_like(x)

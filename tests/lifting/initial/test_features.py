@@ -1,4 +1,4 @@
-"""What the learnt start sees does not depend on where a person stands and which way up."""
+"""What the initialiser sees does not depend on where a person stands and which way up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Starting poses: turned the right way, placed where the rays meet them."""
+"""Template poses: turned the right way, placed where the rays meet them."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from torch import Tensor
 
 from lifting.geometry.rays import reprojection_error
 from lifting.geometry.rotations import quaternion_matrix, rotation_by, rotation_matrix
-from lifting.initial.grid import grid_start, turned_poses
-from lifting.initial.weights import StartingPoses
-from lifting.optimise.reference import adam_start
+from lifting.initial.grid import grid_poses, turned_poses
+from lifting.initial.weights import Templates
+from lifting.optimise.reference import adam_ipo
 
 X, Y, Z = torch.eye(3)
 
 
 @pytest.fixture
-def pose(starts: StartingPoses) -> Tensor:
+def pose(starts: Templates) -> Tensor:
     """``[1, 17, 3]`` the shipped mean pose, with one arm forward so that it has no symmetry."""
     pose = torch.from_numpy(starts.poses[1].copy())
     pose[0, 12] += torch.tensor([0.1, -0.2, -0.1])
@@ -70,17 +70,17 @@ def test_all_turns_of_a_pose(pose: Tensor) -> None:
 def test_grid_finds_a_turned_pose(pose: Tensor, yaw: float, roll: float) -> None:
     truth = pose[0] @ (turn("z", roll) @ turn("y", yaw)).T
     T = torch.tensor([[0.4, -0.3, 3.5]])
-    x, found = grid_start(pose, rays_to(truth[None], T), torch.ones(1, 17))
+    x, found = grid_poses(pose, rays_to(truth[None], T), torch.ones(1, 17))
     assert x.shape == (1, 1, 17, 3) and found.shape == (1, 1, 3)
     assert torch.allclose(x[0, 0], truth, atol=1e-5)
     assert torch.allclose(found[0], T, atol=1e-3)
 
 
-def test_grid_chooses_among_starting_poses(starts: StartingPoses) -> None:
+def test_grid_chooses_among_starting_poses(starts: Templates) -> None:
     poses = torch.from_numpy(starts.poses[10])
     truth = poses @ turn("y", 120).T
     T = torch.tensor([0.1, 0.0, 4.0]).expand(10, 3)
-    x, found = grid_start(poses, rays_to(truth, T), torch.ones(10, 17))
+    x, found = grid_poses(poses, rays_to(truth, T), torch.ones(10, 17))
     assert torch.allclose(x[0], truth, atol=1e-5)
     assert torch.allclose(found[0], T, atol=1e-2)
 
@@ -90,14 +90,14 @@ def test_grid_does_not_look_at_unseen_joints(pose: Tensor) -> None:
     rays, confidence = rays_to(truth, T), torch.ones(1, 17)
     confidence[0, [6, 13, 16]] = 0.0
     rays[0, [6, 13, 16], :2] += 5.0
-    x, found = grid_start(pose, rays, confidence)
+    x, found = grid_poses(pose, rays, confidence)
     assert torch.allclose(x[0], truth, atol=1e-5) and torch.allclose(found[0], T, atol=1e-3)
 
 
 def test_further_hypotheses_face_away(pose: Tensor) -> None:
     yaw = 2
     truth, T = pose @ turn("y", 30 * yaw).T, torch.tensor([[0.0, 0.0, 4.0]])
-    x, found = grid_start(pose, rays_to(truth, T), torch.ones(1, 17), hypotheses=4)
+    x, found = grid_poses(pose, rays_to(truth, T), torch.ones(1, 17), hypotheses=4)
     assert x.shape == (4, 1, 17, 3) and torch.all(found[..., 2] > 0)
     grid = turned_poses(pose)
     yaws = [int((grid - start).abs().amax(dim=(-1, -2)).amin(dim=1).argmin()) for start in x[:, 0]]
@@ -109,16 +109,16 @@ def test_further_hypotheses_face_away(pose: Tensor) -> None:
 @pytest.mark.parametrize("count", [0, 5])
 def test_grid_refuses_another_number_of_hypotheses(pose: Tensor, count: int) -> None:
     with pytest.raises(ValueError, match="hypotheses"):
-        grid_start(pose, torch.ones(1, 17, 3), torch.ones(1, 17), hypotheses=count)
+        grid_poses(pose, torch.ones(1, 17, 3), torch.ones(1, 17), hypotheses=count)
 
 
 def test_grid_starts_are_independent_of_each_other(pose: Tensor) -> None:
     truth = torch.stack([pose[0] @ turn("y", a).T for a in (40, 200)])
     rays = rays_to(truth, torch.tensor([[0.5, 0.0, 3.0], [-0.5, 0.1, 6.0]]))
     confidence = torch.rand(2, 17, generator=torch.Generator().manual_seed(0))
-    x, T = grid_start(pose, rays, confidence, hypotheses=2)
+    x, T = grid_poses(pose, rays, confidence, hypotheses=2)
     for i in range(2):
-        alone_x, alone_T = grid_start(pose, rays[i : i + 1], confidence[i : i + 1], hypotheses=2)
+        alone_x, alone_T = grid_poses(pose, rays[i : i + 1], confidence[i : i + 1], hypotheses=2)
         assert torch.allclose(x[:, i : i + 1], alone_x) and torch.allclose(T[:, i : i + 1], alone_T, atol=1e-5)
 
 
@@ -140,10 +140,10 @@ def test_adam_recovers_a_roll_and_the_distance(pose: Tensor) -> None:
         "distance_scale": (0.5, 2.0),
         "learning_rate": 0.01,
     }
-    start_x, start_T = adam_start(pose, rays, confidence, steps=0, **options)
+    start_x, start_T = adam_ipo(pose, rays, confidence, steps=0, **options)
     # 3 m from the camera along the ray, not 3 m deep
     assert torch.equal(start_x, pose) and torch.allclose(start_T, 3.0 * rays[:, 0] / rays[:, 0].norm())
-    x, found = adam_start(pose, rays, confidence, steps=250, **options)
+    x, found = adam_ipo(pose, rays, confidence, steps=250, **options)
     assert (x - truth).norm(dim=-1).max() < 0.02
     assert (found - T).norm() < 0.1
     before, after = (reprojection_error(a + b[:, None], rays).mean() for a, b in ((start_x, start_T), (x, found)))
@@ -157,14 +157,14 @@ def test_adam_turns_about_the_free_axes_alone(pose: Tensor, axis: str, kept: int
     truth = pose @ (turn("z", 25) @ turn("y", 30) @ turn("x", 20)).T
     rays = rays_to(truth, torch.tensor([[0.0, 0.0, 3.0]]))
     options: dict[str, Any] = {"joints": tuple(range(17)), "distance_m": 3.0, "distance_scale": (0.9, 1.1)}
-    x, _ = adam_start(pose, rays, torch.ones(1, 17), axes=axis, steps=30, learning_rate=0.02, **options)
+    x, _ = adam_ipo(pose, rays, torch.ones(1, 17), axes=axis, steps=30, learning_rate=0.02, **options)
     moved = (x - pose).abs().amax(dim=(0, 1))
     assert moved[kept] < 1e-6 and moved.max() > 0.02
 
 
 def test_adam_finds_any_rotation_if_all_axes_are_free(pose: Tensor) -> None:
     truth, T = pose @ (turn("z", 25) @ turn("y", 30) @ turn("x", 20)).T, torch.tensor([[0.2, 0.1, 3.0]])
-    x, _ = adam_start(
+    x, _ = adam_ipo(
         pose, rays_to(truth, T), torch.ones(1, 17), joints=tuple(range(17)), axes="xyz",
         distance_m=3.0, distance_scale=(0.5, 2.0), steps=200, learning_rate=0.02,
     )  # fmt: skip
@@ -175,7 +175,7 @@ def test_adam_finds_any_rotation_if_all_axes_are_free(pose: Tensor) -> None:
 def test_adam_keeps_the_distance_within_its_bounds(pose: Tensor, depth: float, bound: float) -> None:
     rays = rays_to(pose, torch.tensor([[0.3 * depth, 0.0, depth]]))
     options: dict[str, Any] = {"joints": (0, 1, 4, 8), "axes": "z", "distance_m": 3.0, "distance_scale": (0.5, 2.0)}
-    _, T = adam_start(pose, rays, torch.ones(1, 17), steps=60, **options)
+    _, T = adam_ipo(pose, rays, torch.ones(1, 17), steps=60, **options)
     assert T.norm().item() == pytest.approx(bound)
 
 
@@ -193,7 +193,7 @@ def test_adam_looks_at_seen_joints_of_the_list_alone(pose: Tensor) -> None:
     for hidden, changed in ((confidence, [10]), (unseen, [4, 10])):
         other = rays.clone()
         other[0, changed, :2] += 5.0
-        before, after = (adam_start(pose, r, hidden, **options) for r in (rays, other))
+        before, after = (adam_ipo(pose, r, hidden, **options) for r in (rays, other))
         assert torch.equal(before[0], after[0]) and torch.equal(before[1], after[1])
 
 
@@ -208,9 +208,9 @@ def test_adam_treats_poses_of_a_batch_alone(pose: Tensor) -> None:
         "distance_scale": (0.5, 2.0),
         "steps": 40,
     }
-    x, T = adam_start(pose, rays, confidence, **options)
+    x, T = adam_ipo(pose, rays, confidence, **options)
     for i in range(2):
-        alone_x, alone_T = adam_start(pose, rays[i : i + 1], confidence[i : i + 1], **options)
+        alone_x, alone_T = adam_ipo(pose, rays[i : i + 1], confidence[i : i + 1], **options)
         assert torch.allclose(x[i], alone_x[0], atol=1e-4) and torch.allclose(T[i], alone_T[0], atol=1e-4)
 
 

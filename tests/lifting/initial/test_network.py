@@ -1,4 +1,4 @@
-"""The learnt IPO: what it says is a start."""
+"""The initialiser: what it says is a start."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from lifting.body.proportions import log_proportions
 from lifting.evidence import Evidence
 from lifting.geometry.rays import reprojection_error
 from lifting.initial.features import OFFSETS_S
-from lifting.initial.learnt import LearntStart, learnt_poses
-from lifting.initial.network import StartNetwork
-from lifting.initial.weights import StartingPoses
+from lifting.initial.learnt import LearntInitialiser, learnt_poses
+from lifting.initial.network import InitialNetwork
+from lifting.initial.weights import Templates
 from lifting.metrics import pa_mpjpe
 from lifting.temporal.kernel import neighbour_rows
 
@@ -27,7 +27,7 @@ def rays_of(X: Tensor) -> Tensor:
 
 
 @pytest.fixture
-def start(starts: StartingPoses) -> StartNetwork:
+def start(starts: Templates) -> InitialNetwork:
     assert starts.network is not None
     return starts.network
 
@@ -36,8 +36,8 @@ def standing(X: Tensor) -> Evidence:
     return Evidence(rays_of(X), torch.ones(X.shape[:2]), torch.arange(len(X)), len(X))
 
 
-def test_the_shipped_start_is_close(start: StartNetwork, people: Tensor) -> None:
-    found = LearntStart(start, None)(standing(people), 1)
+def test_the_shipped_start_is_close(start: InitialNetwork, people: Tensor) -> None:
+    found = LearntInitialiser(start, None)(standing(people), 1)
     assert found.x.shape == (1, 12, 17, 3) and found.T.shape == (1, 12, 3)
     relative = found.x[0] - found.x[0][:, :1]
     errors = (relative - (people - people[:, :1])).norm(dim=-1).mean(dim=1)
@@ -46,42 +46,42 @@ def test_the_shipped_start_is_close(start: StartNetwork, people: Tensor) -> None
     assert (found.T[0] - people[:, 0]).norm(dim=-1).median() < 0.5
 
 
-def test_the_expected_error_grows_with_what_is_hidden(start: StartNetwork, people: Tensor) -> None:
+def test_the_expected_error_grows_with_what_is_hidden(start: InitialNetwork, people: Tensor) -> None:
     evidence = standing(people)
-    seen = LearntStart(start, None)(evidence, 1).sigma_m
+    seen = LearntInitialiser(start, None)(evidence, 1).sigma_m
     evidence.confidence[:, [15, 16]] = 0.0
-    hidden = LearntStart(start, None)(evidence, 1).sigma_m
+    hidden = LearntInitialiser(start, None)(evidence, 1).sigma_m
     assert seen is not None and hidden is not None and seen.shape == (12, 17)
     assert torch.all(seen[:, 1:] > 0.001) and seen.mean() < 0.1
     assert (hidden[:, 16] / seen[:, 16]).median() > 1.7 > 1.2 > (hidden[:, 3] / seen[:, 3]).median()
 
 
-def test_what_detectors_guess_is_as_good_as_not_seen(start: StartNetwork, people: Tensor) -> None:
+def test_what_detectors_guess_is_as_good_as_not_seen(start: InitialNetwork, people: Tensor) -> None:
     evidence = standing(people)
     evidence.confidence[:, 1:8] = 0.0
-    without = LearntStart(start, None)(evidence, 1).x
+    without = LearntInitialiser(start, None)(evidence, 1).x
     evidence.rays[:, 1:8, :2] += 0.3
     evidence.confidence[:, 1:8] = 0.05
-    torch.testing.assert_close(LearntStart(start, None)(evidence, 1).x, without)
+    torch.testing.assert_close(LearntInitialiser(start, None)(evidence, 1).x, without)
     evidence.confidence[:, 1:8] = 0.3
-    assert (LearntStart(start, None)(evidence, 1).x - without).abs().max() > 0.05
+    assert (LearntInitialiser(start, None)(evidence, 1).x - without).abs().max() > 0.05
 
 
 @pytest.mark.parametrize("hidden", [[3, 6], [2, 3, 5, 6], [9, 10], [8], [0, 1, 2, 3, 4, 5, 6, 7]])
 def test_what_is_seen_of_people_who_are_cut_off_is_close(
-    start: StartNetwork, people: Tensor, hidden: list[int]
+    start: InitialNetwork, people: Tensor, hidden: list[int]
 ) -> None:
     evidence = standing(people)
     evidence.confidence[:, hidden] = 0.0
-    x = LearntStart(start, None)(evidence, 1).x[0]
+    x = LearntInitialiser(start, None)(evidence, 1).x[0]
     seen = [joint for joint in range(17) if joint not in hidden]
     # How somebody at a desk leans towards the camera, nothing in the picture tells: the shape is judged.
     errors = pa_mpjpe(x[:, seen].double().numpy(), people[:, seen].double().numpy())
     assert np.median(errors) < 0.08
 
 
-def test_further_hypotheses_are_other_explanations(start: StartNetwork, people: Tensor) -> None:
-    one, four = (LearntStart(start, None)(standing(people), count) for count in (1, 4))
+def test_further_hypotheses_are_other_explanations(start: InitialNetwork, people: Tensor) -> None:
+    one, four = (LearntInitialiser(start, None)(standing(people), count) for count in (1, 4))
     assert torch.equal(one.x[0], four.x[0]) and four.x.shape[0] == 4
     for first in range(4):
         for second in range(first):
@@ -90,7 +90,7 @@ def test_further_hypotheses_are_other_explanations(start: StartNetwork, people: 
     assert reprojection_error(four.x + four.T[:, :, None], rays_of(people)).mean() < 0.04
 
 
-def test_neighbours_in_time_help(start: StartNetwork, motion: NDArray[np.float64]) -> None:
+def test_neighbours_in_time_help(start: InitialNetwork, motion: NDArray[np.float64]) -> None:
     X = torch.from_numpy(motion * [1.0, -1.0, -1.0]).float() + torch.tensor([0.3, 0.0, 4.0])
     noise = 0.01 * torch.randn(X.shape, generator=torch.Generator().manual_seed(0)) * torch.tensor([1.0, 1.0, 0.0])
     rays = rays_of(X) + noise
@@ -99,16 +99,16 @@ def test_neighbours_in_time_help(start: StartNetwork, motion: NDArray[np.float64
     around = neighbour_rows(np.arange(len(X)) / 30, group.numpy(), OFFSETS_S, CPU)
 
     def error(neighbours: object) -> float:
-        x = LearntStart(start, neighbours)(evidence, 1).x[0]  # type: ignore[arg-type]
+        x = LearntInitialiser(start, neighbours)(evidence, 1).x[0]  # type: ignore[arg-type]
         return float(((x - x[:, :1]) - (X - X[:, :1])).norm(dim=-1).mean())
 
     assert error(around) < error(None)
 
 
 @pytest.fixture
-def small() -> StartNetwork:
+def small() -> InitialNetwork:
     torch.manual_seed(0)
-    return StartNetwork(frames=3, hidden=24, context=8, blocks=3, modes=2)
+    return InitialNetwork(frames=3, hidden=24, context=8, blocks=3, modes=2)
 
 
 def features(count: int = 4) -> tuple[Tensor, Tensor]:
@@ -116,18 +116,18 @@ def features(count: int = 4) -> tuple[Tensor, Tensor]:
     return torch.randn(count, 3, 17, 3, generator=generator), torch.randn(count, 1, generator=generator)
 
 
-def test_a_network_is_rebuilt_from_its_weights(small: StartNetwork) -> None:
-    again = StartNetwork.like(small.state_dict())
+def test_a_network_is_rebuilt_from_its_weights(small: InitialNetwork) -> None:
+    again = InitialNetwork.like(small.state_dict())
     again.load_state_dict(small.state_dict())
     for one, other in zip(vars(small(*features())).values(), vars(again(*features())).values(), strict=True):
         assert torch.equal(one, other)
     with pytest.raises(KeyError):
-        StartNetwork.like({})
+        InitialNetwork.like({})
     with pytest.raises(ValueError, match="whole number"):
-        StartNetwork.like({**small.state_dict(), "pre.weight": torch.zeros(3, 101, 24)})
+        InitialNetwork.like({**small.state_dict(), "pre.weight": torch.zeros(3, 101, 24)})
 
 
-def test_a_mirror_image_gives_the_mirror_image(small: StartNetwork) -> None:
+def test_a_mirror_image_gives_the_mirror_image(small: InitialNetwork) -> None:
     seen, log_spread = features()
     flip, mirror = list(H36M_17.flip), torch.tensor([-1.0, 1.0, 1.0])
     guess, other = small(seen, log_spread), small(seen[:, :, flip] * mirror, log_spread)
@@ -141,7 +141,7 @@ def test_a_mirror_image_gives_the_mirror_image(small: StartNetwork) -> None:
 
 
 @pytest.mark.parametrize("limb", ["left_arm", "right_arm", "left_leg", "right_leg"])
-def test_limbs_know_of_each_other_by_the_context_alone(small: StartNetwork, limb: str) -> None:
+def test_limbs_know_of_each_other_by_the_context_alone(small: InitialNetwork, limb: str) -> None:
     side, kind = limb.split("_")
     names = {"arm": ("shoulder", "elbow", "wrist"), "leg": ("hip", "knee", "ankle")}[kind]
     begin, *ends = (H36M_17.index(f"{side}_{name}") for name in names)
@@ -164,21 +164,21 @@ def test_limbs_know_of_each_other_by_the_context_alone(small: StartNetwork, limb
     assert change()[ends].min() > 1e-3
 
 
-def test_other_explanations_only_if_they_are_asked_for(small: StartNetwork) -> None:
+def test_other_explanations_only_if_they_are_asked_for(small: InitialNetwork) -> None:
     guess, plain = small(*features()), small(*features(), explain=False)
     assert torch.equal(plain.pose, guess.pose) and torch.equal(plain.log_scale, guess.log_scale)
     assert guess.modes.shape == (4, 2, 17, 3) and guess.logits.shape == (4, 2)
     assert plain.modes.shape == (4, 0, 17, 3) and plain.logits.shape == (4, 0)
 
 
-def test_the_error_is_judged_without_changing_the_pose(small: StartNetwork) -> None:
+def test_the_error_is_judged_without_changing_the_pose(small: InitialNetwork) -> None:
     guess = small(*features())
     (guess.log_scale.sum() + guess.logits.sum()).backward()
     assert small.pre.weight.grad is None
     assert small.trunk_scale.weight.grad is not None and small.limb_scale.weight.grad is not None
 
 
-def test_a_body_that_is_told_counts(small: StartNetwork) -> None:
+def test_a_body_that_is_told_counts(small: InitialNetwork) -> None:
     seen, log_spread = features()
     body = torch.zeros(4, 8)
     guess, nothing = small(seen, log_spread), small(seen, log_spread, torch.full_like(body, torch.nan))
@@ -190,7 +190,7 @@ def test_a_body_that_is_told_counts(small: StartNetwork) -> None:
     torch.testing.assert_close(small(seen, log_spread, body).pose[:1], guess.pose[:1])
 
 
-def test_the_shipped_start_sees_and_uses_proportions(start: StartNetwork, motion: NDArray[np.float64]) -> None:
+def test_the_shipped_start_sees_and_uses_proportions(start: InitialNetwork, motion: NDArray[np.float64]) -> None:
     X = torch.from_numpy(motion * [1.0, -1.0, -1.0]).float() + torch.tensor([0.3, 0.0, 4.0])
     # shanks a tenth shorter than this person's
     for knee, ankle in ((2, 3), (5, 6)):
@@ -206,6 +206,6 @@ def test_the_shipped_start_sees_and_uses_proportions(start: StartNetwork, motion
 
     unknown, known, wrong = error(None), error(truth), error(truth + 0.15 * torch.tensor([0, 0, 0, 0, -1, 1, -1, 1.0]))
     assert known < unknown and known < wrong
-    found = LearntStart(start, around, truth)(evidence, 1)
+    found = LearntInitialiser(start, around, truth)(evidence, 1)
     torch.testing.assert_close(found.x[0], learnt_poses(start, rays, confidence, body=truth).x[0])
     assert found.body is truth

@@ -1,4 +1,4 @@
-"""Cluster centres as starting poses."""
+"""Cluster centres as template poses."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from detectors.layouts import H36M_17
 from lifting.body.skeleton import bone_lengths, facing_camera
-from lifting.initial.templates import starting_poses, write_starting_poses
-from lifting.initial.weights import load_starting_poses
+from lifting.initial.templates import templates, write_templates
+from lifting.initial.weights import load_templates
 
 FLIP = list(H36M_17.flip)
 LEFT_WRIST, RIGHT_WRIST = H36M_17.index("left_wrist"), H36M_17.index("right_wrist")
@@ -26,21 +26,21 @@ def mirrored(poses: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def test_the_same_seed_gives_the_same_poses(motion: NDArray[np.float64]) -> None:
-    first, second = (starting_poses(motion, 5, np.random.default_rng(7)) for _ in range(2))
+    first, second = (templates(motion, 5, np.random.default_rng(7)) for _ in range(2))
     assert first.dtype == np.float32 and first.shape == (5, 17, 3)
     assert np.array_equal(first, second)
 
 
 def test_centres_have_the_mean_size_and_stand_at_the_origin(motion: NDArray[np.float64]) -> None:
     poses = np.concatenate([motion, 1.2 * motion])
-    centres = starting_poses(poses, 4, np.random.default_rng(0))
+    centres = templates(poses, 4, np.random.default_rng(0))
     size = bone_lengths(motion).sum(-1).mean() * 1.1
     assert np.allclose(bone_lengths(centres).sum(-1), size, rtol=1e-5)
     assert np.abs(centres[:, 0]).max() < 1e-7
 
 
 def test_one_centre_is_symmetric(motion: NDArray[np.float64]) -> None:
-    centre = starting_poses(motion, 1, np.random.default_rng(0))
+    centre = templates(motion, 1, np.random.default_rng(0))
     assert np.allclose(mirrored(centre), centre, atol=1e-5)
     # hips beside each other, not averaged away: everybody was turned to the camera first
     assert centre[0, H36M_17.index("left_hip"), 0] > 0.05 and abs(centre[0, H36M_17.index("left_hip"), 2]) < 1e-5
@@ -48,7 +48,7 @@ def test_one_centre_is_symmetric(motion: NDArray[np.float64]) -> None:
 
 def test_mirror_images_are_covered(body: NDArray[np.float64]) -> None:
     # only ever the left arm is raised, yet one of two centres raises the right one
-    centres = starting_poses(jittered(body, 40), 2, np.random.default_rng(0))
+    centres = templates(jittered(body, 40), 2, np.random.default_rng(0))
     raised = centres[:, [LEFT_WRIST, RIGHT_WRIST], 1] < -0.9
     assert sorted(raised.tolist()) == [[False, True], [True, False]]
     original = centres[raised[:, 0].argmax()]
@@ -62,13 +62,13 @@ def test_the_largest_cluster_comes_first(body: NDArray[np.float64]) -> None:
     arms_up = arms_down.copy()
     arms_up[[12, 13]], arms_up[[15, 16]] = body[[12, 13]], body[[12, 13]] * [-1, 1, 1]
     for many, few in ((arms_down, arms_up), (arms_up, arms_down)):
-        centres = starting_poses(np.concatenate([jittered(few, 10), jittered(many, 50)]), 2, np.random.default_rng(0))
+        centres = templates(np.concatenate([jittered(few, 10), jittered(many, 50)]), 2, np.random.default_rng(0))
         assert np.abs(centres[0] - facing_camera(many[None])[0]).max() < 0.05
 
 
 def test_written_starting_poses_can_be_loaded(motion: NDArray[np.float64], tmp_path: Path) -> None:
-    write_starting_poses(tmp_path / "s.npz", motion, (1, 3), np.random.default_rng(0))
-    loaded = load_starting_poses(tmp_path / "s.npz")
+    write_templates(tmp_path / "s.npz", motion, (1, 3), np.random.default_rng(0))
+    loaded = load_templates(tmp_path / "s.npz")
     assert {count: poses.shape for count, poses in loaded.poses.items()} == {1: (1, 17, 3), 3: (3, 17, 3)}
-    assert np.allclose(loaded.poses[1], starting_poses(motion, 1, np.random.default_rng(0)))
+    assert np.allclose(loaded.poses[1], templates(motion, 1, np.random.default_rng(0)))
     assert loaded.size_m == pytest.approx(bone_lengths(motion).sum(-1).mean())

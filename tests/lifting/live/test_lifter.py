@@ -16,10 +16,10 @@ from detectors.people import Person2D
 from lifting.body.skeleton import bone_lengths, stature
 from lifting.geometry.camera import Camera
 from lifting.initial.learnt import LearntPoses, learnt_poses
-from lifting.initial.network import StartNetwork
-from lifting.initial.weights import StartingPoses
+from lifting.initial.network import InitialNetwork
+from lifting.initial.weights import Templates
 from lifting.live.lifter import LiveLifter, LivePose, LiveSettings
-from lifting.live.past import BODY_FRAMES, SeenBody
+from lifting.live.memory import BODY_FRAMES, SeenBody
 from lifting.metrics import pa_mpjpe
 from lifting.optimise.loop import optimise
 from lifting.prior.weights import Prior
@@ -37,7 +37,7 @@ def clip() -> tuple[NDArray[np.float32], NDArray[np.float64], Camera]:
 
 
 @pytest.fixture
-def lifter(prior: Prior, starts: StartingPoses) -> LiveLifter:
+def lifter(prior: Prior, starts: Templates) -> LiveLifter:
     return LiveLifter(prior, starts, torch.device("cpu"))
 
 
@@ -63,7 +63,7 @@ def test_poses_are_right_steady_and_where_they_are_seen(lifter: LiveLifter, clip
     assert all(np.isfinite(pose.sigma_m).all() and (pose.sigma_m > 0).all() for pose in poses)
 
 
-def test_what_does_not_tremble_does_not_lag(prior: Prior, starts: StartingPoses, clip) -> None:  # type: ignore[no-untyped-def]
+def test_what_does_not_tremble_does_not_lag(prior: Prior, starts: Templates, clip) -> None:  # type: ignore[no-untyped-def]
     keypoints, _, camera = clip
     noisy = keypoints + np.random.default_rng(0).normal(size=keypoints.shape).astype(np.float32) * 6
 
@@ -81,7 +81,7 @@ def test_what_does_not_tremble_does_not_lag(prior: Prior, starts: StartingPoses,
     assert moved(still, LiveSettings().noise_m) <= moved(still, never)
 
 
-def test_the_body_keeps_its_size(lifter: LiveLifter, starts: StartingPoses, clip) -> None:  # type: ignore[no-untyped-def]
+def test_the_body_keeps_its_size(lifter: LiveLifter, starts: Templates, clip) -> None:  # type: ignore[no-untyped-def]
     keypoints, _, camera = clip
     poses = lifted(lifter, keypoints, camera)
     sizes = [bone_lengths(pose.raw_joints_m).sum() for pose in poses]
@@ -101,7 +101,7 @@ def test_the_start_is_told_what_the_past_has_shown_of_the_body(
     seen: list[LearntPoses] = []
 
     def watched(
-        network: StartNetwork, rays: torch.Tensor, confidence: torch.Tensor, **body: torch.Tensor
+        network: InitialNetwork, rays: torch.Tensor, confidence: torch.Tensor, **body: torch.Tensor
     ) -> LearntPoses:
         told.append(body["body"])
         seen.append(learnt_poses(network, rays, confidence, **body))
@@ -128,13 +128,13 @@ def test_what_is_known_of_a_body_is_weighed_and_fades() -> None:
     assert body.mean().abs().max() < 0.01
 
 
-def test_a_height_sets_the_scale(prior: Prior, starts: StartingPoses, clip) -> None:  # type: ignore[no-untyped-def]
+def test_a_height_sets_the_scale(prior: Prior, starts: Templates, clip) -> None:  # type: ignore[no-untyped-def]
     keypoints, _, camera = clip
     tall = LiveLifter(prior, starts, torch.device("cpu"), LiveSettings(person_height_m=1.9))
     assert stature(lifted(tall, keypoints[:3], camera)[-1].raw_joints_m) == pytest.approx(1.9, abs=1e-3)
 
 
-def test_people_do_not_know_each_other(prior: Prior, starts: StartingPoses, clip) -> None:  # type: ignore[no-untyped-def]
+def test_people_do_not_know_each_other(prior: Prior, starts: Templates, clip) -> None:  # type: ignore[no-untyped-def]
     keypoints, _, camera = clip
     alone, both = (LiveLifter(prior, starts, torch.device("cpu")) for _ in range(2))
     expected = lifted(alone, keypoints[:8], camera)
@@ -185,15 +185,15 @@ def test_joints_that_are_not_seen(lifter: LiveLifter, clip) -> None:  # type: ig
     assert lifter.lift([person(keypoints[1], confidence=0.05)], 0.1, camera) == []
 
 
-def test_what_cannot_be_lifted_is_said(prior: Prior, starts: StartingPoses, lifter: LiveLifter, clip) -> None:  # type: ignore[no-untyped-def]
+def test_what_cannot_be_lifted_is_said(prior: Prior, starts: Templates, lifter: LiveLifter, clip) -> None:  # type: ignore[no-untyped-def]
     keypoints, _, camera = clip
     with pytest.raises(ValueError, match="tracked"):
         lifter.lift([person(keypoints[0], None)], 0.0, camera)
-    with pytest.raises(ValueError, match="learnt start"):
+    with pytest.raises(ValueError, match="initialiser"):
         LiveLifter(prior, replace(starts, network=None), torch.device("cpu"))
 
 
-def test_only_the_last_frames_move(prior: Prior, starts: StartingPoses, clip, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+def test_only_the_last_frames_move(prior: Prior, starts: Templates, clip, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
     """Three of each person, whoever came when; those before them still count."""
     keypoints, _, camera = clip
     optimised: list[int] = []
@@ -227,7 +227,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return taken
 
 
-def test_calm_frames_take_fewer_steps(prior: Prior, starts: StartingPoses, clip, steps: list[int]) -> None:  # type: ignore[no-untyped-def]
+def test_calm_frames_take_fewer_steps(prior: Prior, starts: Templates, clip, steps: list[int]) -> None:  # type: ignore[no-untyped-def]
     """Each person for themselves: one who comes does not change what is made of the other."""
     keypoints, _, camera = clip
     settings = LiveSettings(steps=4, calm_steps=2)
@@ -260,7 +260,7 @@ def test_calm_frames_take_fewer_steps(prior: Prior, starts: StartingPoses, clip,
 
 
 @pytest.mark.parametrize("fps", [20, 60, 120])
-def test_quick_cameras_do_not_cost_more(prior: Prior, starts: StartingPoses, clip, steps: list[int], fps: int) -> None:  # type: ignore[no-untyped-def]
+def test_quick_cameras_do_not_cost_more(prior: Prior, starts: Templates, clip, steps: list[int], fps: int) -> None:  # type: ignore[no-untyped-def]
     """Keypoints that tremble do so whenever the next frame comes."""
     keypoints, _, camera = clip
     lifter = LiveLifter(prior, starts, torch.device("cpu"), LiveSettings(steps=3, calm_steps=1))

@@ -16,12 +16,12 @@ from detectors.layouts import H36M_17
 from lifting.body.skeleton import bone_lengths
 from lifting.evidence import Evidence
 from lifting.geometry.rotations import rotation_matrix
-from lifting.initial.learnt import GridStart, Start, Starts
-from lifting.initial.weights import StartingPoses
+from lifting.initial.learnt import GridInitialiser, Initialiser, InitialPoses
+from lifting.initial.weights import Templates
 from lifting.optimise import fast as solve
 from lifting.optimise.fast import solve_fast
 from lifting.optimise.schedule import fast_schedule
-from lifting.prior.energy import judging_noise, prior_energy
+from lifting.prior.energy import energy_noise, prior_energy
 from lifting.prior.network import ScoreNetwork
 from lifting.prior.weights import Prior
 from lifting.temporal.kernel import TorchKernel, time_kernel
@@ -48,18 +48,18 @@ def poses(motion: NDArray[np.float64], device: torch.device) -> Tensor:
 
 
 @pytest.fixture
-def energy(trained: ScoreNetwork, starts: StartingPoses, device: torch.device) -> Callable[[Tensor], Tensor]:
-    noise = judging_noise(torch.Generator().manual_seed(0)).to(device)
+def energy(trained: ScoreNetwork, starts: Templates, device: torch.device) -> Callable[[Tensor], Tensor]:
+    noise = energy_noise(torch.Generator().manual_seed(0)).to(device)
     return lambda X: prior_energy(trained, X, starts.size_m, noise, torch.float32)
 
 
 @pytest.fixture
-def grid(starts: StartingPoses, device: torch.device) -> GridStart:
-    return GridStart(torch.from_numpy(starts.poses[1]).to(device))
+def grid(starts: Templates, device: torch.device) -> GridInitialiser:
+    return GridInitialiser(torch.from_numpy(starts.poses[1]).to(device))
 
 
 @pytest.fixture
-def run(trained: ScoreNetwork, starts: StartingPoses, grid: GridStart, device: torch.device) -> Solve:
+def run(trained: ScoreNetwork, starts: Templates, grid: GridInitialiser, device: torch.device) -> Solve:
     """``solve_fast`` in float32 with everything that the files hold."""
 
     def solved(
@@ -69,7 +69,7 @@ def run(trained: ScoreNetwork, starts: StartingPoses, grid: GridStart, device: t
         steps: int = 12,
         hypotheses: int = 1,
         bones: float = 0.4,
-        start: Start = grid,
+        start: Initialiser = grid,
     ) -> Tensor:
         return solve_fast(
             trained,
@@ -80,7 +80,7 @@ def run(trained: ScoreNetwork, starts: StartingPoses, grid: GridStart, device: t
             kernel,
             hypotheses=hypotheses,
             bones=bones,
-            noise=judging_noise(torch.Generator().manual_seed(0)).to(device),
+            noise=energy_noise(torch.Generator().manual_seed(0)).to(device),
             dtype=torch.float32,
         )[0]
 
@@ -139,13 +139,13 @@ def test_energy_does_not_depend_on_place_size_or_chance(
     assert torch.allclose(energy(poses), once, atol=1e-6)
     assert torch.allclose(energy(poses * 1.7 + torch.tensor([0.5, -1.0, 6.0], device=poses.device)), once, atol=1e-4)
     assert torch.allclose(energy(poses[7:8]), once[7:8], atol=1e-4)
-    other = judging_noise(torch.Generator().manual_seed(1)).to(poses.device)
+    other = energy_noise(torch.Generator().manual_seed(1)).to(poses.device)
     assert not torch.allclose(prior_energy(trained, poses, 4.0, other, torch.float32), once, atol=1e-4)
 
 
 def test_energy_is_the_loss_of_denoising(network: ScoreNetwork) -> None:
     X = torch.randn(3, 17, 3, generator=torch.Generator().manual_seed(0)) + 2.0
-    noise = judging_noise(torch.Generator().manual_seed(2))
+    noise = energy_noise(torch.Generator().manual_seed(2))
     assert noise.shape == (2, 8, 17, 3)
     sizes = torch.from_numpy(bone_lengths(X.numpy()).sum(axis=1)).float()
     x = (X - X[:, :1]) * (4.0 / sizes)[:, None, None]
@@ -194,10 +194,10 @@ def test_bones_are_held_in_the_loop(
     assert not np.allclose(lengths[0], lengths[10], atol=1e-3)
 
 
-def reversed_starts(start: Start, group: Tensor, mixed: int) -> Start:
+def reversed_starts(start: Initialiser, group: Tensor, mixed: int) -> Initialiser:
     """Starts with the hypotheses in reversed order in one of the groups."""
 
-    def start_elsewhere(evidence: Evidence, hypotheses: int) -> Starts:
+    def start_elsewhere(evidence: Evidence, hypotheses: int) -> InitialPoses:
         found = start(evidence, hypotheses)
         there = group == mixed
         for value in (found.x, found.T):
@@ -246,7 +246,7 @@ def test_each_track_gets_its_likeliest_hypothesis(
     run: Solve,
     energy: Callable[[Tensor], Tensor],
     found: list[Tensor],
-    grid: GridStart,
+    grid: GridInitialiser,
     device: torch.device,
 ) -> None:
     evidence = evidence_of(*(turned(motion[rows], 90.0) for rows in (slice(0, 8), slice(50, 58))), device=device)
@@ -267,10 +267,10 @@ def test_each_track_gets_its_likeliest_hypothesis(
         assert energy(X)[rows].mean() < energy(first)[rows].mean() + 1e-4
 
 
-def flipped_starts(start: Start, flipped: Tensor) -> Start:
+def flipped_starts(start: Initialiser, flipped: Tensor) -> Initialiser:
     """Starts of which some frames face the other way."""
 
-    def start_backwards(evidence: Evidence, hypotheses: int) -> Starts:
+    def start_backwards(evidence: Evidence, hypotheses: int) -> InitialPoses:
         found = start(evidence, hypotheses)
         return replace(found, x=torch.where(flipped[:, None, None], found.x * AROUND.to(found.x.device), found.x))
 
@@ -278,7 +278,7 @@ def flipped_starts(start: Start, flipped: Tensor) -> Start:
 
 
 def test_frames_that_start_backwards_are_turned_by_their_neighbours(
-    motion: NDArray[np.float64], run: Solve, grid: GridStart, device: torch.device
+    motion: NDArray[np.float64], run: Solve, grid: GridInitialiser, device: torch.device
 ) -> None:
     truth = turned(motion[:60], 90.0)
     evidence = evidence_of(truth, device=device)

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from detectors.layouts import H36M_17
 from lifting.benchmarks.hypotheses import FastHypotheses, Judge, ReferenceHypotheses
 from lifting.body.infants import typical_infant
-from lifting.initial.weights import StartingPoses
+from lifting.initial.weights import Templates
 from lifting.lifter import Lifter
 from lifting.optimise.loop import optimise
-from lifting.optimise.reference import InfantProtocol, Protocol, adam_start, lift_infants, lift_reference
+from lifting.optimise.reference import InfantProtocol, PublishedIPO, adam_ipo, lift_infants, lift_reference
 from lifting.optimise.schedule import Schedule, reference_schedule
 from lifting.prior.network import ScoreNetwork
 from lifting.prior.weights import Prior
@@ -33,21 +33,21 @@ def rays() -> NDArray[np.float64]:
 
 
 @pytest.fixture(scope="module")
-def poses(starts: StartingPoses) -> torch.Tensor:
+def poses(starts: Templates) -> torch.Tensor:
     return torch.from_numpy(starts.poses[10][:2])
 
 
 def test_the_published_steps_from_every_start(network: ScoreNetwork, poses: torch.Tensor, rays: NDArray) -> None:
     seen = torch.from_numpy(rays).float()
     trust = torch.ones(seen.shape[:2])
-    protocol = Protocol(joints=(0, 1, 4), axes="y", distance_m=3.0, distance_scale=(0.5, 2.0), frozen=0.4)
+    protocol = PublishedIPO(joints=(0, 1, 4), axes="y", distance_m=3.0, distance_scale=(0.5, 2.0), frozen=0.4)
     done: list[int] = []
     found = lift_reference(network, protocol, poses, seen, trust, steps=STEPS, batch_rows=3, on_progress=done.append)
     assert found.shape == (2, 5, 17, 3) and done == [3, 5, 8, 10]
     schedule = reference_schedule(STEPS)
     assert schedule.frozen == 2
     for index in range(2):
-        x, T = adam_start(
+        x, T = adam_ipo(
             poses[index : index + 1], seen, trust, joints=(0, 1, 4), axes="y", distance_m=3.0, distance_scale=(0.5, 2.0)
         )
         late = type(schedule)(**{**vars(schedule), "frozen": 4})
@@ -66,8 +66,8 @@ def test_the_translation_is_fixed_as_long_as_published(
         return x, T
 
     monkeypatch.setattr("lifting.optimise.reference.optimise", seen)
-    monkeypatch.setattr("lifting.optimise.reference.adam_start", lambda poses, rays, *_, **__: (rays, rays[:, 0]))
-    lift_reference(network, Protocol(), poses[:1], torch.ones(2, 17, 3), torch.ones(2, 17), steps=steps)
+    monkeypatch.setattr("lifting.optimise.reference.adam_ipo", lambda poses, rays, *_, **__: (rays, rays[:, 0]))
+    lift_reference(network, PublishedIPO(), poses[:1], torch.ones(2, 17, 3), torch.ones(2, 17), steps=steps)
     assert frozen == [reference_schedule(steps).frozen] == [steps // 5]
 
 
@@ -75,22 +75,22 @@ def test_infants_begin_on_their_rays(network: ScoreNetwork, rays: NDArray) -> No
     seen = torch.from_numpy(rays).float()
     trust = torch.ones(seen.shape[:2])
     start = torch.from_numpy(typical_infant())
-    protocol = Protocol(axes="xyz", distance_m=1.0, distance_scale=(0.0, 4.0), frozen=0.5, from_rays=True)
+    protocol = PublishedIPO(axes="xyz", distance_m=1.0, distance_scale=(0.0, 4.0), frozen=0.5, from_rays=True)
     found = lift_reference(network, protocol, start[None], seen, trust, steps=STEPS)
     by_hand = lift_infants(network, start, seen, trust, InfantProtocol(1.0, (0.0, 4.0), STEPS, 0.5))
     assert torch.allclose(found[0], by_hand, atol=1e-5)
 
 
-def test_reference_hypotheses_are_numbered_as_the_starts(prior: Prior, starts: StartingPoses, rays: NDArray) -> None:
-    many = ReferenceHypotheses(prior, starts.poses[10], Protocol(), STEPS, CPU)
+def test_reference_hypotheses_are_numbered_as_the_starts(prior: Prior, starts: Templates, rays: NDArray) -> None:
+    many = ReferenceHypotheses(prior, starts.poses[10], PublishedIPO(), STEPS, CPU)
     assert many.count == 10 and many.describe()["start"]["joints"] == "all"
-    one = ReferenceHypotheses(prior, starts.poses[10][7:8], Protocol(), STEPS, CPU)
+    one = ReferenceHypotheses(prior, starts.poses[10][7:8], PublishedIPO(), STEPS, CPU)
     confidence = np.ones(rays.shape[:2])
     assert np.array_equal(many.lift(7, rays, confidence), one.lift(0, rays, confidence))
     assert not np.allclose(many.lift(6, rays, confidence), one.lift(0, rays, confidence), atol=1e-3)
 
 
-def test_one_fast_hypothesis_is_what_a_run_lifts(prior: Prior, starts: StartingPoses, rays: NDArray) -> None:
+def test_one_fast_hypothesis_is_what_a_run_lifts(prior: Prior, starts: Templates, rays: NDArray) -> None:
     settings = LiftSettings(steps=STEPS)
     confidence = np.ones(rays.shape[:2])
     one = FastHypotheses(prior, starts, 1, settings, CPU)
@@ -98,18 +98,18 @@ def test_one_fast_hypothesis_is_what_a_run_lifts(prior: Prior, starts: StartingP
     assert one.count == 1 and np.array_equal(one.lift(0, rays, confidence), run)
 
 
-def test_fast_hypotheses_begin_with_starting_poses(prior: Prior, starts: StartingPoses, rays: NDArray) -> None:
+def test_fast_hypotheses_begin_with_starting_poses(prior: Prior, starts: Templates, rays: NDArray) -> None:
     many = FastHypotheses(prior, starts, 10, LiftSettings(steps=STEPS), CPU)
     confidence = np.ones(rays.shape[:2])
     lifted = [many.lift(which, rays, confidence) for which in (0, 4, 0)]
     assert np.array_equal(lifted[0], lifted[2]) and not np.allclose(lifted[0], lifted[1], atol=1e-3)
-    assert "starting pose" in many.describe()["start"] and many.count == 10
+    assert "template pose" in many.describe()["start"] and many.count == 10
     with pytest.raises(KeyError):
         FastHypotheses(prior, starts, 3, LiftSettings(), CPU)
 
 
 class TestJudge:
-    def test_people_beside_their_contortions(self, prior: Prior, starts: StartingPoses) -> None:
+    def test_people_beside_their_contortions(self, prior: Prior, starts: Templates) -> None:
         truth = people(6)
         bent = truth.copy()
         knee, ankle = H36M_17.index("left_knee"), H36M_17.index("left_ankle")
@@ -123,7 +123,7 @@ class TestJudge:
         # a larger person further away looks the same and is as likely
         assert np.allclose(good, judge.cost(1.7 * truth, truth / truth[..., 2:], confidence), rtol=0.02)
 
-    def test_likely_poses_that_left_the_2d(self, prior: Prior, starts: StartingPoses) -> None:
+    def test_likely_poses_that_left_the_2d(self, prior: Prior, starts: Templates) -> None:
         truth = people(6)
         rays = truth / truth[..., 2:]
         judge = Judge(prior, starts.size_m, 0, CPU)

@@ -17,7 +17,7 @@ from torch import Tensor
 from assets.integrity import manifest
 from detectors.layouts import H36M_17
 from lifting.body.skeleton import facing_camera
-from lifting.initial.weights import StartingPoses, load_starting_poses
+from lifting.initial.weights import Templates, load_templates
 from lifting.prior.network import ScoreNetwork
 from lifting.prior.weights import Prior, PriorError, load_prior, save_prior
 from lifting.training.prior import validation_losses
@@ -75,7 +75,7 @@ def test_shipped_prior_tells_noise_from_people(prior: Prior, motion: NDArray[np.
     assert all(fallen_apart[t] > 2 * standing[t] for t in standing)
 
 
-def test_shipped_starting_poses_stand_at_the_origin_and_face_the_camera(starts: StartingPoses) -> None:
+def test_shipped_starting_poses_stand_at_the_origin_and_face_the_camera(starts: Templates) -> None:
     assert {count: poses.shape for count, poses in starts.poses.items()} == {
         count: (count, 17, 3) for count in (1, 10, 50)
     }
@@ -135,8 +135,8 @@ def test_code_in_a_checkpoint_never_runs(network: ScoreNetwork, tmp_path: Path, 
 def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(PriorError, match="no prior"):
         load_prior(tmp_path / "none.safetensors")
-    with pytest.raises(PriorError, match="no starting poses"):
-        load_starting_poses(tmp_path / "none.npz")
+    with pytest.raises(PriorError, match="no template poses"):
+        load_templates(tmp_path / "none.npz")
 
 
 @pytest.mark.parametrize("name", ["c.safetensors", "c.pth"])
@@ -208,7 +208,7 @@ def test_garbage_is_no_checkpoint(tmp_path: Path, garbage: bytes) -> None:
 def test_starting_poses_of_a_file(tmp_path: Path) -> None:
     poses = np.random.default_rng(0).normal(size=(3, 17, 3)).astype(np.float32)
     np.savez(tmp_path / "s.npz", poses_3=poses, bone_lengths_m=np.full(16, 0.25))
-    loaded = load_starting_poses(tmp_path / "s.npz")
+    loaded = load_templates(tmp_path / "s.npz")
     assert list(loaded.poses) == [3] and np.array_equal(loaded.poses[3], poses)
     assert loaded.size_m == pytest.approx(4.0)
 
@@ -231,8 +231,8 @@ NO_STARTING_POSES: dict[str, dict[str, object]] = {
 def test_arrays_that_are_no_starting_poses(tmp_path: Path, fault: str) -> None:
     arrays: dict[str, Any] = NO_STARTING_POSES[fault]
     np.savez(tmp_path / "s.npz", **arrays)
-    with pytest.raises(PriorError, match="no starting poses"):
-        load_starting_poses(tmp_path / "s.npz")
+    with pytest.raises(PriorError, match="no template poses"):
+        load_templates(tmp_path / "s.npz")
 
 
 @pytest.mark.parametrize("fault", ["pickle", "text", "empty", "cut", "flipped", "single array"])
@@ -254,6 +254,6 @@ def test_files_that_are_no_starting_poses(tmp_path: Path, fault: str) -> None:
             "flipped": whole[:at] + bytes([whole[at] ^ 255]) + whole[at + 1 :],
         }
         path.write_bytes(damaged[fault])
-    with pytest.raises(PriorError, match="no starting poses"):
-        load_starting_poses(path)
+    with pytest.raises(PriorError, match="no template poses"):
+        load_templates(path)
     assert not (tmp_path / "ran").exists()

@@ -1,4 +1,4 @@
-"""Training of the learnt start: what it makes small, and that it learns."""
+"""Training of the initialiser: what it makes small, and that it learns."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from torch import Tensor
 
 from lifting.body.proportions import log_proportions
 from lifting.initial.features import OFFSETS_S
-from lifting.initial.network import StartGuess
+from lifting.initial.network import InitialGuess
 from lifting.training.engine import fit
 from lifting.training.initial import (
-    StartSettings,
+    InitialiserSettings,
     held_out_views,
+    initialiser_errors,
     looking,
-    new_start,
+    new_initialiser,
     pose_offsets,
-    start_errors,
     start_loss,
 )
 
 CPU = torch.device("cpu")
-SMALL = StartSettings(steps=60, batch=64, learning_rate=3e-3, warm_up=5, hidden=64, blocks=1, ema=0.9)
+SMALL = InitialiserSettings(steps=60, batch=64, learning_rate=3e-3, warm_up=5, hidden=64, blocks=1, ema=0.9)
 ALONE = replace(SMALL, modes_weight=0.0, scale_weight=0.0, choice_weight=0.0, body_weight=0.0)
 
 
@@ -35,8 +35,8 @@ def clip(motion: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.zeros(len(motion), np.int64)
 
 
-def guess_of(pose: Tensor, modes: Tensor, log_scale: float = 0.0, logits: Tensor | None = None) -> StartGuess:
-    return StartGuess(
+def guess_of(pose: Tensor, modes: Tensor, log_scale: float = 0.0, logits: Tensor | None = None) -> InitialGuess:
+    return InitialGuess(
         pose,
         torch.full(pose.shape[:2], log_scale),
         modes,
@@ -104,13 +104,13 @@ def test_offsets_are_the_same_time_at_any_rate() -> None:
 
 
 def test_it_learns_and_knows_how_well(motion: NDArray[np.float64], clip: NDArray[np.int64]) -> None:
-    state = new_start(SMALL, CPU)
+    state = new_initialiser(SMALL, CPU)
     views = held_out_views(motion, clip, 12.0, alone=True, count=256)
-    before = start_errors(state.averaged, *views)  # type: ignore[arg-type]
+    before = initialiser_errors(state.averaged, *views)  # type: ignore[arg-type]
     losses: list[float] = []
     steps = fit(state, looking(motion, clip, 12.0, SMALL), SMALL, CPU, lambda step, loss: losses.append(loss))
     assert list(steps) == list(range(1, 61))
-    after = start_errors(state.averaged, *views)  # type: ignore[arg-type]
+    after = initialiser_errors(state.averaged, *views)  # type: ignore[arg-type]
     assert after["pose"] < 0.6 * before["pose"] and np.mean(losses[-5:]) < 0.6 * losses[0]
     assert after["best_mode"] < after["likeliest_mode"]
     assert after["told_body"] != after["pose"] and after["told_body"] < 0.6 * before["told_body"]
@@ -119,7 +119,7 @@ def test_it_learns_and_knows_how_well(motion: NDArray[np.float64], clip: NDArray
 def test_the_same_seed_gives_the_same_training(motion: NDArray[np.float64], clip: NDArray[np.int64]) -> None:
     def trained(seed: int) -> Tensor:
         settings = replace(SMALL, steps=2, seed=seed)
-        state = new_start(settings, CPU)
+        state = new_initialiser(settings, CPU)
         list(fit(state, looking(motion, clip, 12.0, settings), settings, CPU, lambda step, loss: None))
         return state.network.get_parameter("trunk_pose.weight").detach()
 

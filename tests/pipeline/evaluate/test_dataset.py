@@ -19,15 +19,15 @@ from scipy.spatial.transform import Rotation
 from detectors.layouts import H36M_17
 from lifting.benchmarks.datasets import DATASETS
 from lifting.benchmarks.datasets.contract import LIMBS_12
-from lifting.optimise.reference import Protocol
+from lifting.optimise.reference import PublishedIPO
 from lifting.prior.control import ControlNetwork
 from lifting.prior.network import ScoreNetwork
 from lifting.prior.weights import save_prior
 from pipeline.commands import cli
 from pipeline.errors import InputError, OutputError
 from pipeline.evaluate.dataset import load_dataset, measure, restricted
-from pipeline.evaluate.method import load_method
 from pipeline.evaluate.protocol import COMPARED, differences, load_benchmark
+from pipeline.evaluate.subject import load_subject
 from pipeline.progress import QuietReporter
 from tests.benchmark_files import WRITERS, write_dataset
 
@@ -189,7 +189,7 @@ class _Counted:
 def test_a_killed_run_goes_on(data: dict[str, Path], tmp_path: Path) -> None:
     measured = load_dataset("3dpw", data["3dpw"], stride=1)
     # two blocks from each of ten starts
-    method = replace(load_method(measured.benchmark.start, hypotheses=10, steps=2), block_rows=4)
+    method = replace(load_subject(measured.benchmark.ipo, hypotheses=10, steps=2), block_rows=4)
     whole = measure(measured, method, QuietReporter())
     path = tmp_path / "r.json"
 
@@ -216,7 +216,7 @@ def test_two_runs_do_not_write_one_report(data: dict[str, Path], tmp_path: Path)
     from pipeline.files.atomic import claimed
 
     measured = load_dataset("3dpw", data["3dpw"], stride=1)
-    method = load_method(measured.benchmark.start, steps=2)
+    method = load_subject(measured.benchmark.ipo, steps=2)
     with claimed([tmp_path / "r.json"]), pytest.raises(OutputError, match="another run"):
         measure(measured, method, QuietReporter(), json_file=tmp_path / "r.json")
 
@@ -233,7 +233,7 @@ class TestPriors:
 
     def test_seventeen_joints_on_data_of_twelve(self, data: dict[str, Path], small_priors: dict[str, Path]) -> None:
         measured = load_dataset("syrip", data["syrip"])
-        method = load_method(measured.benchmark.start, steps=2, prior_file=small_priors["17"])
+        method = load_subject(measured.benchmark.ipo, steps=2, prior_file=small_priors["17"])
         assert restricted(measured, method.joints) is measured
         seen = method.seen(measured.poses)
         hips = [H36M_17.index("right_hip"), H36M_17.index("left_hip")]
@@ -251,9 +251,11 @@ class TestPriors:
             zedo("syrip", "--data", data["syrip"], "--control", "--prior", small_priors["12"])
 
     def test_averaged_and_raw_weights(self, small_priors: dict[str, Path]) -> None:
-        both = {kind: load_method(Protocol(), prior_file=small_priors["both"], weights=kind) for kind in ("ema", "raw")}
+        both = {
+            kind: load_subject(PublishedIPO(), prior_file=small_priors["both"], weights=kind) for kind in ("ema", "raw")
+        }
         assert [method.protocol["weights"] for method in both.values()] == ["ema", "raw"]
-        one = load_method(Protocol(axes="xyz", from_rays=True), prior_file=small_priors["control"], control=True)
+        one = load_subject(PublishedIPO(axes="xyz", from_rays=True), prior_file=small_priors["control"], control=True)
         assert one.protocol["weights"] == "raw"
 
 
@@ -261,7 +263,7 @@ class TestProtocols:
     def test_shipped_ones_are_those_of_the_method(self) -> None:
         def start(name: str) -> tuple[Any, ...]:
             found = load_benchmark(name)
-            protocol = found.start
+            protocol = found.ipo
             return (protocol.joints, protocol.axes, protocol.distance_m, protocol.distance_scale, found.stride)
 
         assert start("h36m") == ((0, 1, 4), "z", 3.0, (0.5, 2.0), 640)
@@ -270,9 +272,9 @@ class TestProtocols:
         assert start("ski") == (None, "y", 20.0, (0.5, 2.0), 1)
         assert start("mini-rgbd") == (None, "xyz", 1.0, (0.0, 4.0), 1)
         assert start("syrip") == (None, "xyz", 1.0, (0.5, 8.0), 1)
-        assert load_benchmark("3dpw").start == Protocol()  # what videos start with, too
+        assert load_benchmark("3dpw").ipo == PublishedIPO()  # what videos start with, too
         for name in ("mini-rgbd", "syrip"):
-            assert load_benchmark(name).start.from_rays and load_benchmark(name).start.frozen == 0.95
+            assert load_benchmark(name).ipo.from_rays and load_benchmark(name).ipo.frozen == 0.95
 
     def test_what_is_not_known_counts_as_different(self) -> None:
         ours = {field: field for field in COMPARED}
@@ -300,7 +302,7 @@ class TestProtocols:
     [
         ("3dpw", ("--keypoints", "detected"), "3dpw comes without detected keypoints; give --keypoints gt"),
         ("3dpw", ("--joints", 12), "measured over 17 or 14 joints, not over 12"),
-        ("3dpw", ("--hypotheses", 7), "starting poses for S = 1, 10, 50; --hypotheses cannot be 7"),
+        ("3dpw", ("--hypotheses", 7), "template poses for S = 1, 10, 50; --hypotheses cannot be 7"),
         ("3dpw", ("--control",), "holds no control branch"),
         ("syrip", ("--preset", "fast"), "lift infants with --preset reference"),
         ("syrip", ("--hypotheses", 10), "give --hypotheses 1"),

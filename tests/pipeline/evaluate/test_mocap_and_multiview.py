@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from assets.integrity import asset_path
 from detectors.layouts import COCO_17, H36M_17
 from lifting.benchmarks.multiview import LIMBS
-from lifting.initial.network import StartNetwork
-from lifting.initial.weights import save_start_network
+from lifting.initial.network import InitialNetwork
+from lifting.initial.weights import save_initialiser
 from pipeline.commands import cli
 from pipeline.errors import InputError
 from pipeline.evaluate.mocap import load_mocap
@@ -131,7 +131,7 @@ class TestMocap:
         rows = {(group["name"], group["noise_px"]): group["metrics"] for group in many["per_group"]}
         for noise in (0.0, 5.0):
             ours, oracle = (
-                rows[f"single frames, 10 starting poses, {choice}", noise] for choice in ("our choice", "oracle")
+                rows[f"single frames, 10 template poses, {choice}", noise] for choice in ("our choice", "oracle")
             )
             for name in ("mpjpe_mm", "pa_mpjpe_mm"):
                 assert oracle[name]["value"] < ours[name]["value"]
@@ -164,17 +164,17 @@ class TestMocap:
             load_mocap(tmp_path / "bad.npz")
 
     def test_another_start_network(self, mocap_file: Path, tmp_path: Path) -> None:
-        small = StartNetwork(hidden=32, blocks=1)
-        save_start_network(tmp_path / "small.safetensors", small, {})
+        small = InitialNetwork(hidden=32, blocks=1)
+        save_initialiser(tmp_path / "small.safetensors", small, {})
         arguments = ("evaluate", "mocap", "--data", mocap_file, "--count", 3, "--sequences", 1, "--steps", 2, "--quiet")
-        zedo(*arguments, "--start-network", tmp_path / "small.safetensors", "--json", tmp_path / "small.json")
+        zedo(*arguments, "--initialiser", tmp_path / "small.safetensors", "--json", tmp_path / "small.json")
         zedo(*arguments, "--json", tmp_path / "own.json")
         small_report, own = (json.loads((tmp_path / f"{name}.json").read_text("utf-8")) for name in ("small", "own"))
         assert small_report["metrics"]["pa_mpjpe_mm"] > 1.5 * own["metrics"]["pa_mpjpe_mm"]
-        records = [report["provenance"]["start_network_sha256"] for report in (small_report, own)]
+        records = [report["provenance"]["initialiser_sha256"] for report in (small_report, own)]
         assert records[0] != records[1] and all(records)
-        with pytest.raises(InputError, match="learnt start"):
-            zedo(*arguments, "--start-network", tmp_path / "no.safetensors")
+        with pytest.raises(InputError, match="initialiser"):
+            zedo(*arguments, "--initialiser", tmp_path / "no.safetensors")
 
     @pytest.mark.parametrize(
         ("change", "words"),

@@ -1,4 +1,4 @@
-"""Training from the command line: a run that is stopped and resumed, starting poses, and data that cannot be used."""
+"""Training from the command line: a run that is stopped and resumed, template poses, and data that cannot be used."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import pytest
 import torch
 
 from assets.integrity import asset_path
-from lifting.initial.network import StartNetwork
-from lifting.initial.weights import load_start_network, load_starting_poses, save_start_network
+from lifting.initial.network import InitialNetwork
+from lifting.initial.weights import load_initialiser, load_templates, save_initialiser
 from lifting.prior.weights import load_prior
 from lifting.training.prior import TrainSettings
 from lifting.training.processes import Team
@@ -24,7 +24,7 @@ from pipeline.errors import InputError
 from pipeline.progress import QuietReporter
 from pipeline.train.data import load_poses
 from pipeline.train.priors import train_prior
-from pipeline.train.settings import read_start_settings, read_train_settings
+from pipeline.train.settings import read_initialiser_settings, read_train_settings
 from tests.pipeline.test_cli import refused, run
 
 CONFIGS = Path(__file__).parents[3] / "configs"
@@ -58,7 +58,7 @@ def test_a_stopped_run_resumes_to_the_same_prior(poses: Path, tmp_path: Path) ->
 def test_starting_poses_from_the_command_line(poses: Path, tmp_path: Path) -> None:
     done = run("train", "clusters", "--data", poses, "--out", "s.npz", "--count", 1, "--count", 3, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    starts = load_starting_poses(tmp_path / "s.npz")
+    starts = load_templates(tmp_path / "s.npz")
     assert sorted(starts.poses) == [1, 3]
 
 
@@ -91,7 +91,7 @@ def test_data_that_cannot_be_used(poses: Path, tmp_path: Path) -> None:
 def test_settings_that_do_not_exist(tmp_path: Path, text: str, words: str) -> None:
     (tmp_path / "wrong.toml").write_text(text)
     with pytest.raises(InputError, match=words):
-        read_start_settings(tmp_path / "wrong.toml", {})
+        read_initialiser_settings(tmp_path / "wrong.toml", {})
 
 
 def test_two_processes_make_the_prior_that_one_makes(poses: Path, tmp_path: Path) -> None:
@@ -174,56 +174,75 @@ def test_a_start_is_trained_and_used(poses: Path, tmp_path: Path) -> None:
         moving = {**stored, "clip_index": np.zeros(len(stored["poses"]), np.int32), "fps": np.float32(30)}
     np.savez(tmp_path / "moving.npz", **moving)
     (tmp_path / "tiny.toml").write_text("hidden = 64\nblocks = 1\nwarm_up = 1\n[views]\nhidden = 0.1\n")
-    arguments = ("train", "start", "--data", "moving.npz", "--validation", "moving.npz", "--config", "tiny.toml")
+    arguments = ("train", "initialiser", "--data", "moving.npz", "--validation", "moving.npz", "--config", "tiny.toml")
     done = run(*arguments, "--steps", "4", "--batch", "32", "--out", "run", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    network, sha256 = load_start_network(tmp_path / "run" / "start.safetensors")
+    network, sha256 = load_initialiser(tmp_path / "run" / "initialiser.safetensors")
     assert (network.hidden, network.blocks, network.frames) == (64, 1, 7) and len(sha256) == 64
     header = (tmp_path / "run" / "log.csv").read_text().splitlines()[0]
     assert header.startswith("step,train,pose_mm,told_body_mm,best_mode_mm,likeliest_mode_mm,pose_alone_mm")
     assert (tmp_path / "run" / "curve.png").stat().st_size > 1000
     # another run goes on from these weights: with a learning rate of nothing they stay
-    more = (*arguments, "--start", "run/start.safetensors", "--steps", "1", "--learning-rate", "1e-12", "--batch", "32")
+    more = (
+        *arguments,
+        "--start",
+        "run/initialiser.safetensors",
+        "--steps",
+        "1",
+        "--learning-rate",
+        "1e-12",
+        "--batch",
+        "32",
+    )
     done = run(*more, "--out", "more", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    further, _ = load_start_network(tmp_path / "more" / "start.safetensors")
+    further, _ = load_initialiser(tmp_path / "more" / "initialiser.safetensors")
     pairs = zip(network.state_dict().values(), further.state_dict().values(), strict=True)
     assert all(torch.allclose(one, other, atol=1e-4) for one, other in pairs)
-    other = ("train", "start", "--data", "moving.npz", "--validation", "moving.npz", "--start", "run/start.safetensors")
+    other = (
+        "train",
+        "start",
+        "--data",
+        "moving.npz",
+        "--validation",
+        "moving.npz",
+        "--start",
+        "run/initialiser.safetensors",
+    )
     refused(run(*other, "--out", "wide", cwd=tmp_path), "hidden = 64")
     refused(run(*other[:-1], "no.safetensors", "--out", "wide", cwd=tmp_path), "no.safetensors")
     # the same command has nothing left to do; another size is another run
     assert run(*arguments, "--steps", "4", "--batch", "32", "--out", "run", cwd=tmp_path).returncode == 0
     refused(run(*arguments, "--steps", "4", "--batch", "16", "--out", "run", cwd=tmp_path), "another batch")
     refused(
-        run("train", "start", "--data", poses, "--validation", "moving.npz", "--out", "other", cwd=tmp_path),
+        run("train", "initialiser", "--data", poses, "--validation", "moving.npz", "--out", "other", cwd=tmp_path),
         "follow each other",
     )
 
 
 @pytest.mark.parametrize("config", sorted(CONFIGS.glob("train_*.toml")), ids=lambda path: path.stem)
 def test_the_settings_of_the_shipped_files_are_read(config: Path) -> None:
-    read = read_start_settings if config.stem.startswith("train_start") else read_train_settings
+    read = read_initialiser_settings if config.stem.startswith("train_initialiser") else read_train_settings
     assert read(config, {}) != read(None, {})
 
 
 def test_the_shipped_start_has_the_size_of_its_settings() -> None:
-    settings, (network, _) = read_start_settings(CONFIGS / "train_start.toml", {}), load_start_network()
+    settings, (network, _) = read_initialiser_settings(CONFIGS / "train_initialiser.toml", {}), load_initialiser()
     assert all(getattr(network, name) == getattr(settings, name) for name in ("hidden", "context", "blocks", "modes"))
 
 
 def test_the_mean_of_two_networks(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    one, other = StartNetwork(hidden=32, blocks=1), StartNetwork(hidden=32, blocks=1)
+    one, other = InitialNetwork(hidden=32, blocks=1), InitialNetwork(hidden=32, blocks=1)
     for name, network in (("one", one), ("other", other)):
-        save_start_network(tmp_path / f"{name}.safetensors", network, {})
+        save_initialiser(tmp_path / f"{name}.safetensors", network, {})
     arguments = ("train", "average", "one.safetensors", "other.safetensors")
     done = run(*arguments, "--out", "mean.safetensors", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    mean, _ = load_start_network(tmp_path / "mean.safetensors")
+    mean, _ = load_initialiser(tmp_path / "mean.safetensors")
     for name, value in mean.state_dict().items():
         assert torch.allclose(value, (one.state_dict()[name] + other.state_dict()[name]) / 2, atol=1e-3)
-    save_start_network(tmp_path / "wide.safetensors", StartNetwork(hidden=64, blocks=1), {})
+    save_initialiser(tmp_path / "wide.safetensors", InitialNetwork(hidden=64, blocks=1), {})
     (tmp_path / "damaged.safetensors").write_bytes(b"x" * 40)
     for last, words in (("wide", "another kind or size"), ("damaged", "damaged"), ("no", "no.safetensors")):
         refused(run(*arguments[:3], f"{last}.safetensors", "--out", "bad.safetensors", cwd=tmp_path), words)

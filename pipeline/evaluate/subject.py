@@ -1,4 +1,4 @@
-"""What lifts the poses of a data set: prior, preset and starting poses, and how they are described."""
+"""What lifts the poses of a data set: prior, preset and template poses, and how they are described."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from lifting.benchmarks.datasets.contract import LIMBS_12
 from lifting.benchmarks.hypotheses import FastHypotheses, Hypotheses, Judge, ReferenceHypotheses, block_rows
 from lifting.body.infants import typical_infant
 from lifting.device import choose_device
-from lifting.initial.weights import load_starting_poses
-from lifting.optimise.reference import Protocol
+from lifting.initial.weights import load_templates
+from lifting.optimise.reference import PublishedIPO
 from lifting.prior.weights import Prior, PriorError, load_prior
 from lifting.settings import LiftSettings
 from pipeline.errors import InputError
 from pipeline.results.report import versions
 
-__all__ = ["Method", "load_method"]
+__all__ = ["Subject", "load_subject"]
 
 Weights = Literal["ema", "raw"]
 
 
 @dataclass(frozen=True)
-class Method:
+class Subject:
     """What lifts.
 
     Attributes:
-        hypotheses: one way to lift per starting pose.
+        hypotheses: one way to lift per template pose.
         judge: chooses among them without the truth; None where there is only one.
         joints: names of those of the prior.
         block_rows: how many poses at once.
@@ -71,27 +71,27 @@ class Method:
         return [self.joints.index(name) for name in poses.joints]
 
 
-def load_method(
-    start: Protocol,
+def load_subject(
+    ipo: PublishedIPO,
     *,
     hypotheses: int = 1,
     preset: Literal["fast", "reference"] | None = None,
     steps: int | None = None,
     prior_file: Path | None = None,
-    start_network: Path | None = None,
+    initialiser: Path | None = None,
     weights: Weights = "ema",
     control: bool = False,
     device: str = "auto",
     seed: int = 0,
-) -> Method:
+) -> Subject:
     """The prior and what lifts with it.
 
     Args:
-        start: of the published optimiser on the data set.
-        hypotheses: S, number of starting poses.
+        ipo: of the published optimiser on the data set.
+        hypotheses: S, number of template poses.
         preset: None is ``"fast"``, or ``"reference"`` for infants.
         steps: of the optimiser; None is what the preset has.
-        prior_file, start_network: None is what is shipped.
+        prior_file, initialiser: None is what is shipped.
         weights: which weights of a checkpoint that has both.
         control: use its control branch; without, it is left aside.
         device: by name.
@@ -100,34 +100,34 @@ def load_method(
     Raises:
         InputError: the prior, the device or an option cannot be used.
     """
-    preset = preset or ("reference" if start.from_rays else "fast")
-    if start.from_rays and preset == "fast":
+    preset = preset or ("reference" if ipo.from_rays else "fast")
+    if ipo.from_rays and preset == "fast":
         raise InputError("the fast preset expects the size of adults; lift infants with --preset reference")
-    if start.from_rays and hypotheses != 1:
+    if ipo.from_rays and hypotheses != 1:
         raise InputError("infants are lifted from their own rays, which is one hypothesis; give --hypotheses 1")
     if steps is not None and steps < 1:
         raise InputError(f"--steps must be at least 1, not {steps}")
     try:
         prior = load_prior(prior_file, ema=weights == "ema", control=control)
-        starts = load_starting_poses(None, start_network)
+        starts = load_templates(None, initialiser)
         where = choose_device(device)
     except (PriorError, AssetError, ValueError) as error:
         raise InputError(str(error)) from error
     if hypotheses not in starts.poses:
         raise InputError(
-            f"there are starting poses for S = {_listed(starts.poses)}; --hypotheses cannot be {hypotheses}"
+            f"there are template poses for S = {_listed(starts.poses)}; --hypotheses cannot be {hypotheses}"
         )
     joints = {17: H36M_17.joints, 12: LIMBS_12}.get(prior.network.joints)
-    if joints is None or (joints == LIMBS_12 and not start.from_rays):
+    if joints is None or (joints == LIMBS_12 and not ipo.from_rays):
         raise InputError(f"the prior {prior.name} has {prior.network.joints} joints; this data set needs one of 17")
     found: Hypotheses
     if preset == "fast":
         settings = LiftSettings(preset="fast", steps=steps, seed=seed)
         found = FastHypotheses(prior, starts, hypotheses, settings, where)
     else:
-        poses = typical_infant(len(joints))[None] if start.from_rays else starts.poses[hypotheses]
-        found = ReferenceHypotheses(prior, poses, start, 1000 if steps is None else steps, where)
-    return Method(
+        poses = typical_infant(len(joints))[None] if ipo.from_rays else starts.poses[hypotheses]
+        found = ReferenceHypotheses(prior, poses, ipo, 1000 if steps is None else steps, where)
+    return Subject(
         hypotheses=found,
         judge=Judge(prior, starts.size_m, seed, where) if hypotheses > 1 else None,
         joints=joints,
@@ -141,8 +141,8 @@ def load_method(
         provenance={
             "versions": versions("zedo-video", "numpy", "torch"),
             "prior": prior.describe(),
-            "starting_poses_sha256": starts.sha256,
-            "start_network_sha256": starts.network_sha256 if preset == "fast" and hypotheses == 1 else "",
+            "templates_sha256": starts.sha256,
+            "initialiser_sha256": starts.network_sha256 if preset == "fast" and hypotheses == 1 else "",
             "device": str(where),
             "judging_seed": seed,
         },

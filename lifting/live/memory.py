@@ -20,7 +20,7 @@ from lifting.temporal.jitter import Jitter
 __all__ = [
     "BODY_FRAMES",
     "KnownBones",
-    "Past",
+    "PersonMemory",
     "Row",
     "SeenBody",
     "Window",
@@ -47,7 +47,7 @@ class Row:
 
 @dataclass
 class SeenBody:
-    """What all frames of a person have told the learnt start of the proportions (``lifting.body.proportions``)."""
+    """What all frames of a person have told the initialiser of the proportions (``lifting.body.proportions``)."""
 
     told: Tensor = field(default_factory=lambda: torch.zeros(len(PROPORTIONS)))
     certainty: Tensor = field(default_factory=lambda: torch.zeros(len(PROPORTIONS)))
@@ -63,7 +63,7 @@ class SeenBody:
 
 
 @dataclass
-class Past:
+class PersonMemory:
     """What is remembered of a person."""
 
     rows: list[Row] = field(default_factory=list)
@@ -83,7 +83,7 @@ class Past:
 class KnownBones(BoneKeeper):
     """Bone lengths of this window and of all frames before it, by their numbers."""
 
-    def __init__(self, mean_m: Tensor, evidence: Evidence, pasts: Sequence[Past]) -> None:
+    def __init__(self, mean_m: Tensor, evidence: Evidence, pasts: Sequence[PersonMemory]) -> None:
         body = torch.stack([past.body.mean() for past in pasts]).to(mean_m.device)[evidence.group]
         super().__init__(mean_m, evidence.group, evidence.groups, evidence.confidence, body)
         nothing = torch.zeros_like(mean_m)

@@ -89,11 +89,19 @@ def _devices() -> Finding:
     import onnxruntime
     import torch
 
+    from lifting.device import MATMUL, choose_device, matmul_dtype
+
     names = [f"CPU with {os.cpu_count()} cores, {torch.get_num_threads()} threads"]
     names += [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     names += ["MPS"] if torch.backends.mps.is_available() else []
     providers = [name.removesuffix("ExecutionProvider") for name in onnxruntime.get_available_providers()]
-    return Finding("devices", "ok", f"{', '.join(names)}; onnxruntime: {', '.join(providers)}")
+    detail = f"{', '.join(names)}; onnxruntime: {', '.join(providers)}"
+    try:
+        arithmetic = str(matmul_dtype(choose_device("auto"))).removeprefix("torch.")
+    except ValueError as error:
+        return Finding("devices", "broken", detail, str(error))
+    why = f"{MATMUL} says so" if os.environ.get(MATMUL) else "the fastest here"
+    return Finding("devices", "ok", f"{detail}; matrix products in {arithmetic}, {why}")
 
 
 def _video() -> Finding:

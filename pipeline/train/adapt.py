@@ -182,7 +182,11 @@ def judge_priors(
     from lifting.training.infant_scores import FOCAL_PX, judge
 
     _, poses = load_small_poses(data, joints, unmarked=1.0)
-    settings, dtype = AdaptSettings(joints=joints, axes=axes), matmul_dtype(torch.device("cpu"))
+    settings = AdaptSettings(joints=joints, axes=axes)
+    try:
+        dtype = matmul_dtype(torch.device("cpu"))
+    except ValueError as error:
+        raise InputError(str(error)) from error
     rows = []
     for name, prior in priors:
         network = _with_joints(prior, joints)

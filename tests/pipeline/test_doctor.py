@@ -52,6 +52,13 @@ def test_the_command_prints_the_table_and_its_exit_code_tells(
     assert "engine: add some" in capsys.readouterr().out
 
 
+def test_the_arithmetic_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZEDO_MATMUL", "bfloat16")
+    assert "matrix products in bfloat16, ZEDO_MATMUL says so" in found("devices").detail
+    monkeypatch.setenv("ZEDO_MATMUL", "half")
+    assert found("devices").state == "broken" and "float32 or bfloat16" in found("devices").advice
+
+
 @pytest.fixture
 def missing_assets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A folder in which every shipped file is missing; the manifest stays."""

@@ -51,7 +51,7 @@ def test_keypoints_follow_the_person(result: Result, truth: dict[str, NDArray[np
 
 
 def test_the_pose_is_right(result: Result, truth: dict[str, NDArray[np.float64]]) -> None:
-    # Measured: see docs/design.md. The bounds leave room for other processors, not for another quality.
+    # Measured: see docs/evaluation.md. The bounds leave room for other processors, not for another quality.
     track = result.tracks[0]
     assert pa_mpjpe(track.joints_m, truth["joints_m"]).mean() < 0.085
     assert mpjpe(track.joints_m, truth["joints_m"]).mean() < 0.095

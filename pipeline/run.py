@@ -15,8 +15,9 @@ from pipeline.files.atomic import atomic_path, claimed
 from pipeline.files.workspace import Workspace, fingerprint
 from pipeline.media.decode import VideoInfo, probe
 from pipeline.progress import Reporter
-from pipeline.results.exporters import check_outputs, is_video
-from pipeline.results.result import Result, build_metadata, save_json, save_npz
+from pipeline.results.exporters import check_outputs, takes_pictures, write_data
+from pipeline.results.result import Result
+from pipeline.results.schema import build_metadata
 from pipeline.settings import RunSettings
 from pipeline.stages.camera import choose_camera
 
@@ -141,17 +142,17 @@ def _run(
     # All files get their names together at the end: a killed run leaves none of them, so the same command goes on.
     with ExitStack() as stack:
         parts = {output: stack.enter_context(atomic_path(output)) for output in outputs}
-        pictures = [part for output, part in parts.items() if is_video(output)]
+        pictures = [part for output, part in parts.items() if takes_pictures(output)]
         if pictures:
-            from pipeline.stages.render import render
+            from pipeline.results.render import render
+            from visualize.stream import PictureOptions
 
             with reporter.stage("render", frames) as advance:
-                render(source, video, lifted, camera, pictures, settings, advance)
+                options = PictureOptions(settings.gif_width, settings.gif_fps)
+                render(video, lifted, camera, pictures, options, settings.start, settings.end, advance)
         for output, part in parts.items():
-            if output.suffix.lower() == ".npz":
-                save_npz(part, result)
-            elif output.suffix.lower() == ".json":
-                save_json(part, result)
+            if not takes_pictures(output):
+                write_data(part, result)
     lap("render")
     workspace.remove()
     return RunSummary(

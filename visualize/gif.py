@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from visualize.stream import FrameWriter
+from visualize.stream import FrameWriter, PictureOptions
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,20 +31,14 @@ class GifWriter(FrameWriter):
 
     Args:
         target: path of the GIF.
-        gif_width: frames wider than this are scaled down to it; narrower ones are left alone. Pixels, at least 16.
-        gif_fps: at most so many frames a second, 0 < gif_fps <= 50; slower sources keep their own rate.
-
-    Raises:
-        ValueError: for values outside these ranges.
+        options: frames wider than ``gif_width`` are scaled down to it, narrower ones are left alone; sources slower
+            than ``gif_fps`` keep their own rate.
     """
 
-    def __init__(self, target: Path, gif_width: int = 640, gif_fps: float = 15.0) -> None:
-        if not 0 < gif_fps <= _TICKS / _MIN_TICKS:
-            raise ValueError(f"a GIF shows more than 0 and up to 50 frames a second, not {gif_fps:g}")
-        if gif_width < 16:
-            raise ValueError(f"a GIF must be at least 16 pixels wide, not {gif_width}")
-        super().__init__(target)
-        self._width, self._fps = gif_width, gif_fps
+    def __init__(self, target: Path, options: PictureOptions | None = None) -> None:
+        super().__init__(target, options)
+        self.max_width = self._width = self.options.gif_width
+        self._fps = self.options.gif_fps
         self._size = (0, 0)
         self._slot = -1
         self._last_tick = -_MIN_TICKS

@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from visualize.stream import FrameWriter
+from visualize.stream import FrameWriter, PictureOptions
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,8 +26,8 @@ class _MovieWriter(FrameWriter):
     #: Encoders in order of preference, with their options for good quality at a moderate size.
     encoders: ClassVar[dict[str, dict[str, str]]]
 
-    def __init__(self, target: Path) -> None:
-        super().__init__(target)
+    def __init__(self, target: Path, options: PictureOptions | None = None) -> None:
+        super().__init__(target, options)
         self._container: Any = None
         self._stream: Any = None
         self._last_tick = -1

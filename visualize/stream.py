@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -13,10 +14,29 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["FrameWriter"]
+__all__ = ["FrameWriter", "PictureOptions"]
 
 #: How long the only frame of a one-frame video lasts, seconds.
 _SINGLE_FRAME_S = 1 / 30
+
+
+@dataclass(frozen=True)
+class PictureOptions:
+    """What a user may say about picture formats; each takes what concerns it.
+
+    Attributes:
+        gif_width: wider pictures become so many pixels wide, at least 16.
+        gif_fps: frames per second at most, 0 < gif_fps <= 50.
+    """
+
+    gif_width: int = 640
+    gif_fps: float = 15.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.gif_fps <= 50:
+            raise ValueError(f"a GIF shows more than 0 and up to 50 frames a second, not {self.gif_fps:g}")
+        if self.gif_width < 16:
+            raise ValueError(f"a GIF must be at least 16 pixels wide, not {self.gif_width}")
 
 
 class FrameWriter(ABC):
@@ -28,10 +48,15 @@ class FrameWriter(ABC):
 
     Args:
         target: path of the file; its folder must exist, and a file of that name is replaced.
+        options: None is the defaults.
+
+    Attributes:
+        max_width: pictures should not be wider than this, pixels; None is any width.
     """
 
-    def __init__(self, target: Path) -> None:
-        self.target = target
+    def __init__(self, target: Path, options: PictureOptions | None = None) -> None:
+        self.target, self.options = target, options or PictureOptions()
+        self.max_width: int | None = None
         self._open = True
         self._started = False
         self._shape: tuple[int, ...] | None = None

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from pipeline.errors import OutputError, UserError, unexpected
+from pipeline.results.exporters import FORMATS
 
 __all__ = ["command"]
 
@@ -34,8 +35,8 @@ class _Seconds(click.ParamType):
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="INPUT...")
 @click.option(
     "--out", "-o", "outputs", multiple=True, type=click.Path(path_type=Path), metavar="PATH",
-    help="Output file, may be given several times; the extension decides: .gif .mp4 .webm .npz .json. With several "
-    "inputs it must contain {name}. Default: {name}-3d.mp4 in this folder.",
+    help=f"Output file, may be given several times; the extension decides: {FORMATS}. With several inputs it must "
+    "contain {name}. Default: {name}-3d.mp4 in this folder.",
 )  # fmt: skip
 @click.option("--preset", type=click.Choice(["fast", "reference"]), help="Optimiser: fast (default) or as published.")
 @click.option(

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from pipeline.results.exporters import FORMATS
+
 __all__ = ["command"]
 
 _PORT = 8765
@@ -29,7 +31,7 @@ _PORT = 8765
 )  # fmt: skip
 @click.option(
     "--record", "records", multiple=True, type=click.Path(path_type=Path), metavar="PATH",
-    help="Record from the beginning: .mp4, .webm, .gif the picture, .npz, .json the people; may be repeated.",
+    help=f"Record from the beginning: {FORMATS}; may be repeated.",
 )  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace recordings that exist.")
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True), metavar="N", help="End by itself after N s.")

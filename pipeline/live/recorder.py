@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +17,8 @@ from lifting.live.lifter import LivePose
 from lifting.tracks import Track3D
 from pipeline.files.atomic import atomic_path, claimed
 from pipeline.live.slot import Closed, Slot
-from pipeline.results.exporters import is_video
-from pipeline.results.result import Result, save_json, save_npz
-
-if TYPE_CHECKING:
-    from visualize.writers import FrameWriter
+from pipeline.results.exporters import open_writer, takes_pictures, write_data
+from pipeline.results.result import Result
 
 __all__ = ["Moment", "Recorder"]
 
@@ -53,8 +50,8 @@ class Recorder:
         self.outputs = tuple(outputs)
         self.error: BaseException | None = None
         self._camera, self._metadata = camera, metadata
-        self._films: list[FrameWriter] = []
-        self._data = [path for path in outputs if not is_video(path)]
+        self._films = [path for path in outputs if takes_pictures(path)]
+        self._data = [path for path in outputs if not takes_pictures(path)]
         self._rows: dict[int, list[tuple[int, float, LivePose]]] = {}
         self._count, self._first_s, self._pictures = 0, 0.0, 0
         self._pictures_in: Slot[Moment] = Slot()
@@ -71,7 +68,7 @@ class Recorder:
     @property
     def wants_pictures(self) -> bool:
         """Whether a film is among the outputs."""
-        return any(is_video(path) for path in self.outputs)
+        return bool(self._films)
 
     def add(self, moment: Moment) -> None:
         """Record a frame; never waits."""
@@ -102,18 +99,15 @@ class Recorder:
                     raise _NothingRecorded
                 result = Result(tuple(map(self._track, sorted(self._rows))), self._camera, dict(self._metadata))
                 for path in self._data:
-                    save = save_json if path.suffix.lower() == ".json" else save_npz
-                    save(self._parts[path], result)
+                    write_data(self._parts[path], result)
         except _NothingRecorded:
             return ()
         return self.outputs
 
     def _write(self) -> None:
-        from visualize.writers import open_writer
-
         try:
             with ExitStack() as stack:
-                writers = [stack.enter_context(open_writer(self._parts[p])) for p in self.outputs if is_video(p)]
+                writers = [stack.enter_context(open_writer(self._parts[path])) for path in self._films]
                 try:
                     while True:
                         moment = self._pictures_in.take()

@@ -150,7 +150,7 @@ class _Recordings:
 
     def __call__(self) -> Any:
         from pipeline.live.recorder import Recorder
-        from pipeline.results.result import build_metadata
+        from pipeline.results.schema import build_metadata
 
         metadata = build_metadata(
             camera=self._camera, prior=self._prior.describe(), detector=self._detector.describe(), preset="live",

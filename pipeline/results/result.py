@@ -1,12 +1,9 @@
-"""The result of a run, and the two files that hold it: ``.npz`` (arrays) and ``.json`` (the same for everything else).
-
-The format is described in ``docs/result-file.md``.
-"""
+"""The result of a run, and how it is read back from its ``.npz`` file (``docs/result-file.md``)."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,10 +16,9 @@ from lifting.geometry.camera import Camera
 from lifting.tracks import Track3D
 from pipeline.errors import InputError
 from pipeline.files.archive import load_arrays
-from pipeline.files.atomic import atomic_path
-from pipeline.results.schema import ONCE_FIELDS, ROW_FIELDS, SCHEMA_VERSION, build_metadata, camera_record, jsonable
+from pipeline.results.schema import ONCE_FIELDS, ROW_FIELDS, SCHEMA_VERSION, camera_record, jsonable
 
-__all__ = ["Result", "build_metadata", "load_result", "save_json", "save_npz"]
+__all__ = ["Result", "load_result"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,62 +40,11 @@ class Result:
         if ids != sorted(set(ids)):
             raise ValueError(f"the tracks of a result must have different, ascending ids, not {ids}")
 
-
-def save_npz(path: str | Path, result: Result) -> None:
-    """Write the compressed arrays, without pickles; the file appears whole or not at all.
-
-    Raises:
-        OutputError: the file cannot be written there, see ``atomic_path``.
-    """
-    rows: dict[str, NDArray[Any]] = {}
-    for name, column in ROW_FIELDS.items():
-        parts = [_column(track, name).astype(column.dtype, copy=False) for track in result.tracks]
-        rows[name] = np.concatenate(parts) if parts else np.zeros((0, *column.shape), column.dtype)
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(
-            file,
-            allow_pickle=False,
-            **rows,
-            K=np.asarray(result.camera.K, dtype=np.float64),
-            distortion=np.asarray(result.camera.distortion, dtype=np.float64),
-            image_size=np.array(result.camera.image_size, dtype=np.int64),
-            joint_names=np.array(H36M_17.joints),
-            metadata=np.array(json.dumps(_metadata(result), allow_nan=False, ensure_ascii=False)),
-        )
-
-
-def save_json(path: str | Path, result: Result) -> None:
-    """Write strict JSON, one person and frame per line; NaN becomes null.
-
-    Rows are written one by one, so that the text is never in memory as a whole.
-
-    Raises:
-        OutputError: the file cannot be written there, see ``atomic_path``.
-    """
-    header = {
-        "metadata": _metadata(result),
-        "K": np.asarray(result.camera.K).tolist(),
-        "distortion": np.asarray(result.camera.distortion).tolist(),
-        "image_size": list(result.camera.image_size),
-        "joint_names": list(H36M_17.joints),
-        "fields": {
-            name: {
-                "shape": list(column.shape),
-                "type": column.dtype,
-                "unit": column.unit,
-                "meaning": column.description,
-            }
-            for name, column in ROW_FIELDS.items()
-        },
-    }
-    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
-        file.write(json.dumps(header, allow_nan=False, ensure_ascii=False, indent=1).removesuffix("\n}"))
-        file.write(',\n "rows": [')
-        separator = "\n"
-        for row in _json_rows(result.tracks):
-            file.write(separator + json.dumps(row, allow_nan=False, separators=(",", ":")))
-            separator = ",\n"
-        file.write("\n]}\n")
+    def record(self) -> dict[str, Any]:
+        """The metadata as files hold it: plain JSON values, with the camera that the result has."""
+        own = {"schema_version": SCHEMA_VERSION, "camera": camera_record(self.camera)}
+        plain: dict[str, Any] = jsonable({**self.metadata, **own})
+        return plain
 
 
 def load_result(path: str | Path) -> Result:
@@ -170,39 +115,3 @@ def _split_tracks(arrays: Mapping[str, NDArray[Any]], fail: Callable[[str], Inpu
         }
         tracks.append(Track3D(track_id, **columns))
     return tuple(tracks)
-
-
-def _column(track: Track3D, name: str) -> NDArray[Any]:
-    if name == "track_id":
-        return np.full(len(track), track.track_id, dtype=np.int64)
-    column: NDArray[Any] = getattr(track, name)
-    return column
-
-
-def _json_rows(tracks: Sequence[Track3D]) -> Iterator[dict[str, Any]]:
-    for track in tracks:
-        for i in range(len(track)):
-            yield {
-                name: track.track_id if name == "track_id" else _plain(getattr(track, name)[i], column.decimals)
-                for name, column in ROW_FIELDS.items()
-            }
-
-
-def _plain(values: Any, decimals: int) -> Any:
-    """Numbers for JSON: rounded to what is meaningful, null where they are not finite."""
-    array = np.asarray(values)
-    if array.dtype.kind != "f":
-        return array.tolist()
-    rounded = np.round(array, decimals)
-    finite = np.isfinite(rounded)
-    if finite.all():
-        return rounded.tolist()
-    holes = rounded.astype(object)
-    holes[~finite] = None
-    return holes.tolist()
-
-
-def _metadata(result: Result) -> dict[str, Any]:
-    own = {"schema_version": SCHEMA_VERSION, "camera": camera_record(result.camera)}
-    plain: dict[str, Any] = jsonable({**result.metadata, **own})
-    return plain

@@ -206,9 +206,9 @@ def test_a_run_that_fails_while_it_draws_leaves_no_result(
     short_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from pipeline.progress import QuietReporter
+    from pipeline.results import render as rendering
     from pipeline.run import run_video
     from pipeline.settings import load_settings
-    from pipeline.stages import render as rendering
 
     class Killed(BaseException):
         pass

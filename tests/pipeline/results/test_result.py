@@ -18,8 +18,9 @@ from lifting.geometry.camera import Camera
 from lifting.tracks import Track3D
 from pipeline.errors import InputError, OutputError
 from pipeline.media.decode import VideoInfo
-from pipeline.results.result import Result, build_metadata, load_result, save_json, save_npz
-from pipeline.results.schema import ROW_FIELDS
+from pipeline.results.exporters import save
+from pipeline.results.result import Result, load_result
+from pipeline.results.schema import ROW_FIELDS, build_metadata
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "result-file.md"
 CAMERA = Camera(
@@ -65,12 +66,12 @@ def result() -> Result:
 
 @pytest.fixture
 def stored(tmp_path: Path, result: Result) -> dict[str, Any]:
-    save_npz(tmp_path / "whole.npz", result)
+    save(tmp_path / "whole.npz", result)
     return dict(np.load(tmp_path / "whole.npz", allow_pickle=False))
 
 
 def test_npz_gives_back_everything(tmp_path: Path, result: Result) -> None:
-    save_npz(tmp_path / "a.npz", result)
+    save(tmp_path / "a.npz", result)
     again = load_result(tmp_path / "a.npz")
     assert [t.track_id for t in again.tracks] == [1, 2]
     for before, after in zip(result.tracks, again.tracks, strict=True):
@@ -86,8 +87,8 @@ def test_npz_gives_back_everything(tmp_path: Path, result: Result) -> None:
 
 def test_nobody_found(tmp_path: Path) -> None:
     empty = Result((), CAMERA, metadata())
-    save_npz(tmp_path / "a.npz", empty)
-    save_json(tmp_path / "a.json", empty)
+    save(tmp_path / "a.npz", empty)
+    save(tmp_path / "a.json", empty)
     assert load_result(tmp_path / "a.npz").tracks == ()
     with np.load(tmp_path / "a.npz") as arrays:
         assert arrays["joints_m"].shape == (0, 17, 3)
@@ -95,7 +96,7 @@ def test_nobody_found(tmp_path: Path) -> None:
 
 
 def test_json_carries_the_same(tmp_path: Path, result: Result, stored: dict[str, Any]) -> None:
-    save_json(tmp_path / "a.json", result)
+    save(tmp_path / "a.json", result)
 
     def refuse(constant: str) -> None:
         raise AssertionError(f"{constant} is not JSON")
@@ -116,8 +117,8 @@ def test_json_carries_the_same(tmp_path: Path, result: Result, stored: dict[str,
 
 def test_same_input_gives_the_same_bytes(tmp_path: Path, result: Result) -> None:
     for name in ("a", "b"):
-        save_npz(tmp_path / f"{name}.npz", result)
-        save_json(tmp_path / f"{name}.json", result)
+        save(tmp_path / f"{name}.npz", result)
+        save(tmp_path / f"{name}.json", result)
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
     assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
 
@@ -149,7 +150,7 @@ def test_metadata_states_the_field_of_view_across_the_longer_side(size: tuple[in
 
 
 def test_the_camera_in_the_file_is_the_one_that_was_used(tmp_path: Path) -> None:
-    save_npz(tmp_path / "a.npz", Result((), Camera.from_fov(70, (640, 480), "refined"), metadata()))
+    save(tmp_path / "a.npz", Result((), Camera.from_fov(70, (640, 480), "refined"), metadata()))
     read = load_result(tmp_path / "a.npz")
     assert (read.camera.source, read.metadata["camera"]) == ("refined", {"source": "refined", "fov_deg": 70.0})
 
@@ -190,13 +191,13 @@ def test_document_names_the_fields_that_are_written(tmp_path: Path, result: Resu
         assert shape.strip("`") == str(expected).replace("'", "")
         assert kind == ("text" if stored[name].dtype.kind == "U" else stored[name].dtype.name)
     assert documented("Metadata").keys() == result.metadata.keys()
-    save_json(tmp_path / "a.json", result)
+    save(tmp_path / "a.json", result)
     section = DOCUMENT.read_text(encoding="utf-8").split("## JSON\n")[1]
     assert all(f"`{name}`" in section for name in json.loads((tmp_path / "a.json").read_text()))
 
 
 def test_example_in_the_document_runs(tmp_path: Path, result: Result, monkeypatch: pytest.MonkeyPatch) -> None:
-    save_npz(tmp_path / "clip.npz", result)
+    save(tmp_path / "clip.npz", result)
     monkeypatch.chdir(tmp_path)
     (code,) = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.S)
     with redirect_stdout(io.StringIO()) as printed:
@@ -243,7 +244,7 @@ def test_damaged_and_foreign_files_are_refused(tmp_path: Path, result: Result) -
     path = tmp_path / "a.npz"
     with pytest.raises(InputError, match="does not exist"):
         load_result(path)
-    save_npz(path, result)
+    save(path, result)
     data = path.read_bytes()
     flipped = bytearray(data)
     flipped[len(data) // 3] ^= 0xFF
@@ -268,7 +269,7 @@ def test_damaged_and_foreign_files_are_refused(tmp_path: Path, result: Result) -
 
 
 def test_results_cannot_be_saved_in_a_missing_folder(tmp_path: Path, result: Result) -> None:
-    for save, name in ((save_npz, "a.npz"), (save_json, "a.json")):
+    for name in ("a.npz", "a.json"):
         with pytest.raises(OutputError, match="cannot be written"):
             save(tmp_path / "missing" / name, result)
 
@@ -280,7 +281,7 @@ def test_failure_amid_writing_keeps_the_older_result(tmp_path: Path, result: Res
     # A track that changes its mind after it was checked: the last rows fail.
     object.__setattr__(broken.tracks[1], "boxes", np.zeros((1, 4)))
     with pytest.raises(IndexError):
-        save_json(path, broken)
+        save(path, broken)
     assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
     assert path.read_text() == "older"
 

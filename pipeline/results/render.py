@@ -1,4 +1,4 @@
-"""The last stage of a run: the video beside the 3D panel, into every picture format at once."""
+"""The pictures of a result: the video beside the 3D panel, into every picture format at once."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from lifting.tracks import Track3D
 from pipeline.media.decode import Frame, VideoInfo, read_frames
 from pipeline.media.prefetch import prefetch
 from pipeline.progress import Advance
-from pipeline.settings import RunSettings
+from pipeline.results.exporters import open_writer
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from visualize.compose import FrameComposer
+    from visualize.stream import PictureOptions
 
 __all__ = ["render"]
 
@@ -27,39 +28,37 @@ _MAX_HEIGHT = 540
 
 
 def render(
-    source: Path,
     video: VideoInfo,
     tracks: Sequence[Track3D],
     camera: Camera,
     outputs: Sequence[Path],
-    settings: RunSettings,
+    options: PictureOptions,
+    start_s: float | None,
+    end_s: float | None,
     on_progress: Advance,
 ) -> None:
-    """Draw and encode every frame into all files at once; an exception leaves none of them.
+    """Draw and encode the frames of a part of the video into all files at once; an exception leaves none of them.
 
     A GIF is composed at its own width, because lines and letters scaled down with the picture would blur.
     """
     from visualize.compose import FrameComposer
-    from visualize.writers import open_writer
 
     size = (video.width, video.height)
     with ExitStack() as stack:
-        sinks = []
+        writers = []
         for output in outputs:
-            writer = stack.enter_context(open_writer(output, gif_width=settings.gif_width, gif_fps=settings.gif_fps))
-            width = settings.gif_width if output.suffix.lower() == ".gif" else None
-            sinks.append((width, writer))
+            writers.append(stack.enter_context(open_writer(output, options)))
         composers = {
             width: FrameComposer(tracks, size, camera=camera, max_width=width, max_height=_MAX_HEIGHT)
-            for width, _ in sinks
+            for width in {writer.max_width for writer in writers}
         }
-        frames = stack.enter_context(closing(prefetch(read_frames(source, settings.start, settings.end))))
+        frames = stack.enter_context(closing(prefetch(read_frames(video.path, start_s, end_s))))
         # Decoding, drawing and encoding take about as long as each other: a thread for each.
         for done, (time_s, pictures) in enumerate(
             stack.enter_context(closing(prefetch(_composed(frames, composers)))), start=1
         ):
-            for width, writer in sinks:
-                writer.write(pictures[width], time_s)
+            for writer in writers:
+                writer.write(pictures[writer.max_width], time_s)
             on_progress(done)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -30,6 +31,10 @@ class KeypointLayout:
         if joint not in self.joints:
             raise ValueError(f"layout {self.name} has no joint {joint!r}")
         return self.joints.index(joint)
+
+    def indices(self, joints: Iterable[str]) -> list[int]:
+        """``index`` of several joints, in their order."""
+        return [self.index(joint) for joint in joints]
 
     @cached_property
     def edges(self) -> tuple[tuple[int, int], ...]:

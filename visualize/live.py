@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.layouts import H36M_17
+from lifting.body.joints import ANKLES
 from lifting.geometry.camera import Camera
 from lifting.live.lifter import LivePose
 from lifting.tracks import Track3D
@@ -30,7 +30,6 @@ _FOLLOW_S, _BACK_S, _NEARER_S = 0.4, 0.2, 3.0
 _MARGIN = 0.1
 #: From the ankle joint down to where its limb ends in the drawing, metres (see ``visualize.scene.world``).
 _ANKLE_M = 0.05
-_ANKLES = [H36M_17.index("left_ankle"), H36M_17.index("right_ankle")]
 _UPRIGHT = np.diag([1.0, -1.0, -1.0])
 _MIN_HEIGHT, _MAX_HEIGHT = 360, 540
 _PLATE: Colour = (14, 17, 24)
@@ -101,7 +100,7 @@ class _LiveScene(SkeletonScene):
             past.append((time_s, pose))
             while time_s - past[0][0] > _TRAIL_S:
                 past.popleft()
-            self._feet.append((time_s, float((pose.joints_m[_ANKLES] @ _UPRIGHT[1]).min())))
+            self._feet.append((time_s, float((pose.joints_m[ANKLES] @ _UPRIGHT[1]).min())))
         while self._feet and time_s - self._feet[0][0] > _FLOOR_S:
             self._feet.popleft()
         if self._feet:

@@ -20,8 +20,8 @@ __all__ = ["LIMBS", "Reference", "main_person", "view_errors"]
 LIMBS = tuple(
     f"{side}_{joint}" for joint in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle") for side in ("left", "right")
 )
-_IN_COCO = [COCO_17.index(name) for name in LIMBS]
-_IN_H36M = [H36M_17.index(name) for name in LIMBS]
+_IN_COCO = COCO_17.indices(LIMBS)
+_IN_H36M = H36M_17.indices(LIMBS)
 _HIPS = [LIMBS.index("left_hip"), LIMBS.index("right_hip")]
 
 # A 2D person is the one of the reference where the median limb joint is closer than this share of the person's size.
@@ -92,7 +92,7 @@ def main_person(
     chosen = None
     for track in tracks:
         rows, at = _common(track.frame_index, frames)
-        joints = track.keypoints_px[rows][:, [LAYOUTS[track.layout].index(name) for name in LIMBS]]
+        joints = track.keypoints_px[rows][:, LAYOUTS[track.layout].indices(LIMBS)]
         distance = np.median(np.linalg.norm(joints - limbs_px[at], axis=-1), axis=1) / size[at]
         near = distance < _NEAR
         if near.any() and (rank := (int(near.sum()), -float(distance[near].mean()))) > best:

@@ -7,33 +7,21 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from detectors.layouts import H36M_17
+from lifting.body.joints import ANKLES, ELBOWS, HEAD_TOP, HIPS, KNEES, PELVIS, SHOULDERS, THORAX, WRISTS
 
 __all__ = ["PROPORTIONS", "limb_lengths", "log_proportions"]
 
 
-def _both(first: str, second: str) -> list[tuple[int, int]]:
-    return [(H36M_17.index(f"{side}_{first}"), H36M_17.index(f"{side}_{second}")) for side in ("right", "left")]
-
-
-def _across(joint: str) -> list[tuple[int, int]]:
-    return [(H36M_17.index(f"right_{joint}"), H36M_17.index(f"left_{joint}"))] * 2
-
-
-def _along(first: str, second: str) -> list[tuple[int, int]]:
-    return [(H36M_17.index(first), H36M_17.index(second))] * 2
-
-
 #: Between which joints the lengths are, of which the mean counts, and their logarithms (metres) in a typical body.
 _LENGTHS = {
-    "hips": (_across("hip"), -1.70),
-    "shoulders": (_across("shoulder"), -1.02),
-    "trunk": (_along("pelvis", "thorax"), -0.63),
-    "head": (_along("thorax", "head_top"), -1.40),
-    "thigh": (_both("hip", "knee"), -0.88),
-    "shank": (_both("knee", "ankle"), -0.89),
-    "upper_arm": (_both("shoulder", "elbow"), -1.25),
-    "forearm": (_both("elbow", "wrist"), -1.35),
+    "hips": ([HIPS, HIPS], -1.70),
+    "shoulders": ([SHOULDERS, SHOULDERS], -1.02),
+    "trunk": ([(PELVIS, THORAX)] * 2, -0.63),
+    "head": ([(THORAX, HEAD_TOP)] * 2, -1.40),
+    "thigh": ([*zip(HIPS, KNEES, strict=True)], -0.88),
+    "shank": ([*zip(KNEES, ANKLES, strict=True)], -0.89),
+    "upper_arm": ([*zip(SHOULDERS, ELBOWS, strict=True)], -1.25),
+    "forearm": ([*zip(ELBOWS, WRISTS, strict=True)], -1.35),
 }
 #: The names of the 8 lengths.
 PROPORTIONS = tuple(_LENGTHS)

@@ -6,11 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.layouts import H36M_17
+from lifting.body.joints import ANKLES, HEAD_TOP, HIPS, KNEES, NOSE, SPINE, THORAX
 
 __all__ = ["BONES", "bone_lengths", "facing_camera", "stature"]
 
 #: ``[16, 2]`` parent and child of every bone.
 BONES = np.array(H36M_17.edges)
+_LEGS, _SPINE_TO_HEAD = (
+    [bone for bone, end in enumerate(BONES[:, 1]) if end in ends]
+    for ends in (KNEES + ANKLES, [SPINE, THORAX, NOSE, HEAD_TOP])
+)
 
 
 def bone_lengths(poses: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -28,7 +33,7 @@ def facing_camera(poses: NDArray[np.floating]) -> NDArray[np.float64]:
         ``[N, 17, 3]`` metres in camera axes (x right, y down, z forward).
     """
     x = np.asarray(poses, np.float64) - poses[:, :1]
-    right = x[:, H36M_17.index("right_hip")] - x[:, H36M_17.index("left_hip")]
+    right = x[:, HIPS[0]] - x[:, HIPS[1]]
     yaw = np.arctan2(right[:, 2], -right[:, 0])
     turn = np.zeros((len(x), 3, 3))
     turn[:, 0, 0] = turn[:, 2, 2] = np.cos(yaw)
@@ -42,5 +47,4 @@ def stature(poses: NDArray[np.floating]) -> NDArray[np.float64]:
     The chain from the ankles to the head-top joint lacks sole and crown, about 6 % of the height.
     """
     lengths = bone_lengths(poses)
-    legs = lengths[..., [1, 2, 4, 5]].sum(axis=-1) / 2
-    return np.asarray(1.06 * (legs + lengths[..., 6:10].sum(axis=-1)))
+    return np.asarray(1.06 * (lengths[..., _LEGS].sum(axis=-1) / 2 + lengths[..., _SPINE_TO_HEAD].sum(axis=-1)))

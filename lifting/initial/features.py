@@ -11,11 +11,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lifting.body.joints import HEAD_TOP, HIPS, NOSE, PELVIS, SHOULDERS, THORAX
+
 __all__ = ["OFFSETS_S", "to_axis", "to_upright", "view_features"]
 
 #: When the frames are that the network looks at, seconds from the one in question.
 OFFSETS_S = (-4 / 12, -2 / 12, -1 / 12, 0.0, 1 / 12, 2 / 12, 4 / 12)
-_HIPS, _ABOVE_HIPS = [0, 1, 4], [8, 9, 10, 11, 14]  # H36M-17; above: thorax, nose, head top, shoulders
+_ABOVE_HIPS = [THORAX, NOSE, HEAD_TOP, *SHOULDERS]
 _LEAST_SPREAD = 1e-3  # a person whose keypoints all coincide has some size, too
 
 
@@ -67,7 +69,7 @@ def to_upright(plane: Tensor, confidence: Tensor) -> Tensor:
 def _ends_of_the_trunk(device: torch.device) -> Tensor:
     """``[2, 17]`` 1 for the joints of H36M-17 that say where the hips are, and where what is above them."""
     ends = torch.zeros(2, 17)
-    ends[0, _HIPS], ends[1, _ABOVE_HIPS] = 1.0, 1.0
+    ends[0, [PELVIS, *HIPS]], ends[1, _ABOVE_HIPS] = 1.0, 1.0
     return ends.to(device)
 
 

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from detectors.layouts import H36M_17
+from lifting.body.joints import ANKLES, ELBOWS, HIPS, KNEES, SHOULDERS, TRUNK, WRISTS
 from lifting.body.proportions import PROPORTIONS
 from lifting.initial.features import OFFSETS_S
 from lifting.prior.small_batch import SmallBatchLinear, small_batch_product
@@ -24,14 +25,8 @@ __all__ = ["InitialGuess", "InitialNetwork"]
 
 _JOINTS = len(H36M_17)
 #: Where the right arm and the right leg begin, and the joints that follow.
-_LIMBS = tuple(
-    (H36M_17.index(f"right_{first}"), [H36M_17.index(f"right_{joint}") for joint in others])
-    for first, *others in (("shoulder", "elbow", "wrist"), ("hip", "knee", "ankle"))
-)
-_ENDS = [joint for _, others in _LIMBS for joint in others]
-#: All joints but elbows, wrists, knees and ankles.
-_TRUNK = [joint for joint in range(_JOINTS) if not {joint, H36M_17.flip[joint]} & set(_ENDS)]
-_PARTS = (_TRUNK, *(_TRUNK + others for _, others in _LIMBS))
+_LIMBS = ((SHOULDERS[0], [ELBOWS[0], WRISTS[0]]), (HIPS[0], [KNEES[0], ANKLES[0]]))
+_PARTS = (TRUNK, *(TRUNK + others for _, others in _LIMBS))
 
 
 @dataclass(frozen=True)
@@ -87,9 +82,9 @@ class InitialNetwork(nn.Module):
         self.scatter = nn.ModuleList(nn.Linear(context, parts * hidden) for _ in range(blocks))
         self.dense = nn.ModuleList(_Dense(parts, hidden, hidden) for _ in range(2 * blocks))
         self.norm = nn.ModuleList(_Norm(parts, hidden) for _ in range(2 * blocks))
-        self.trunk_pose = nn.Linear(hidden, 3 * len(_TRUNK))
-        self.trunk_scale = nn.Linear(hidden, len(_TRUNK))
-        self.trunk_modes = nn.Linear(hidden, modes * 3 * len(_TRUNK))
+        self.trunk_pose = nn.Linear(hidden, 3 * len(TRUNK))
+        self.trunk_scale = nn.Linear(hidden, len(TRUNK))
+        self.trunk_modes = nn.Linear(hidden, modes * 3 * len(TRUNK))
         self.limb_pose = _Dense(len(_LIMBS), hidden, 3 * 2)
         self.limb_scale = _Dense(len(_LIMBS), hidden, 2)
         self.limb_modes = _Dense(len(_LIMBS), hidden, modes * 3 * 2)
@@ -265,10 +260,10 @@ def _assembly(width: int, device: torch.device, dtype: torch.dtype) -> Tensor:
     matrix = torch.zeros(26, width, _JOINTS, width)
     same = torch.eye(width)
     mirrored = same * torch.tensor([-1.0, 1.0, 1.0])[:, None] if width == 3 else same
-    for row, joint in enumerate(_TRUNK):
+    for row, joint in enumerate(TRUNK):
         matrix[row, :, joint] += same / 2
-        matrix[len(_TRUNK) + row, :, H36M_17.flip[joint]] += mirrored / 2
-    row = 2 * len(_TRUNK)
+        matrix[len(TRUNK) + row, :, H36M_17.flip[joint]] += mirrored / 2
+    row = 2 * len(TRUNK)
     for begin, others in _LIMBS:
         for turn, side in ((same, range(_JOINTS)), (mirrored, H36M_17.flip)):
             for joint in others:

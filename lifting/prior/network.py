@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from detectors.layouts import H36M_17
+from lifting.body.joints import LIMBS_12
 from lifting.prior.sde import marginal_std
 from lifting.prior.small_batch import small_batch_product
 
@@ -23,8 +25,10 @@ GROUPS = 32
 Stage = tuple[nn.Linear, nn.Linear, nn.GroupNorm]
 
 
-# Right hip, left hip, left shoulder, right shoulder, by number of joints: H36M-17, and its 12 limb joints.
-_TRUNK = {17: (1, 4, 11, 14), 12: (0, 3, 6, 9)}
+_TRUNK = {
+    len(layout): layout.indices(("right_hip", "left_hip", "left_shoulder", "right_shoulder"))
+    for layout in (H36M_17, LIMBS_12)
+}
 
 
 class ScoreNetwork(nn.Module):

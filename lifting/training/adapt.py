@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from detectors.layouts import H36M_17
-from lifting.body.infants import LIMBS_12, MIRROR_12, root_of
+from lifting.body.infants import root_of
+from lifting.body.joints import HEAD_TOP, IN_LIMBS_12, LIMBS_12, NOSE, SHOULDERS, SPINE, THORAX
 from lifting.geometry.rotations import rotation_matrix
 from lifting.prior.network import ScoreNetwork
 from lifting.training.prior import FitSettings
@@ -23,7 +24,7 @@ class AdaptSettings(FitSettings):
     """Settings of ``train finetune`` and ``train control``.
 
     Attributes:
-        joints: 17, or the 12 of ``lifting.body.infants.LIMBS_12``.
+        joints: 17, or the 12 of ``lifting.body.joints.LIMBS_12``.
         axes: ``"world"`` for poses with y up over a floor, seen from any side; ``"camera"`` for poses as a camera saw
             them (x right, y down, z forward), which are turned about its axis alone.
         mirror: share of poses with left and right exchanged.
@@ -65,8 +66,8 @@ def views(poses: Tensor, settings: AdaptSettings) -> Callable[[int, torch.Genera
 def seen(poses: Tensor, settings: AdaptSettings, generator: torch.Generator) -> Tensor:
     """Every one of the poses ``[B, J, 3]`` once, varied and in camera axes, root-centred, metres."""
     count = len(poses)
-    other = MIRROR_12 if settings.joints == len(LIMBS_12) else H36M_17.flip
-    mirrored = poses[:, other] * torch.tensor([-1.0, 1.0, 1.0])
+    layout = LIMBS_12 if settings.joints == len(LIMBS_12) else H36M_17
+    mirrored = poses[:, layout.flip] * torch.tensor([-1.0, 1.0, 1.0])
     chosen = torch.rand(count, generator=generator) < settings.mirror
     poses = torch.where(chosen[:, None, None], mirrored, poses)
     poses = poses * (settings.size * torch.randn(count, 1, 1, generator=generator).clamp(-2.5, 2.5)).exp()
@@ -93,12 +94,12 @@ def limb_network(network: ScoreNetwork) -> ScoreNetwork:
     where they are: the thorax is taken to be between the shoulders, the spine between thorax and pelvis, nose and head
     top beyond the thorax.
     """
-    kept = list(LIMBS_12)
+    kept = IN_LIMBS_12
     rows = [3 * joint + axis for joint in kept for axis in range(3)]
     shoulders = torch.zeros(len(kept))
-    shoulders[[kept.index(11), kept.index(14)]] = 0.5
+    shoulders[[kept.index(joint) for joint in SHOULDERS]] = 0.5
     # The pelvis is the origin, so everything on the axis of the trunk is a multiple of the thorax.
-    shares = {7: 0.5, 8: 1.0, 9: 1.2, 10: 1.4}
+    shares = {SPINE: 0.5, THORAX: 1.0, NOSE: 1.2, HEAD_TOP: 1.4}
     weight = network.pre_dense.weight.unflatten(1, (len(H36M_17), 3))
     first = weight[:, kept]
     for joint, share in shares.items():

@@ -13,9 +13,9 @@ import torch
 from assets.integrity import AssetError
 from detectors.layouts import H36M_17
 from lifting.benchmarks.datasets import PoseSet
-from lifting.benchmarks.datasets.contract import LIMBS_12
 from lifting.benchmarks.hypotheses import FastHypotheses, Hypotheses, Judge, ReferenceHypotheses, block_rows
 from lifting.body.infants import typical_infant
+from lifting.body.joints import LIMBS_12
 from lifting.device import choose_device
 from lifting.initial.weights import load_templates
 from lifting.optimise.reference import PublishedIPO
@@ -117,8 +117,8 @@ def load_subject(
         raise InputError(
             f"there are template poses for S = {_listed(starts.poses)}; --hypotheses cannot be {hypotheses}"
         )
-    joints = {17: H36M_17.joints, 12: LIMBS_12}.get(prior.network.joints)
-    if joints is None or (joints == LIMBS_12 and not ipo.from_rays):
+    joints = {17: H36M_17.joints, 12: LIMBS_12.joints}.get(prior.network.joints)
+    if joints is None or (joints == LIMBS_12.joints and not ipo.from_rays):
         raise InputError(f"the prior {prior.name} has {prior.network.joints} joints; this data set needs one of 17")
     found: Hypotheses
     if preset == "fast":

@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.layouts import H36M_17
+from lifting.body.joints import ANKLES, HIPS, PELVIS
 from pipeline.make_assets.render import IMAGE_SIZE, View, render, view
 from pipeline.make_assets.solid import Vector
 
@@ -69,10 +70,10 @@ def load_motion(path: Path) -> Motion:
             raise ValueError(f"{path}: the joints must be those of {H36M_17.name}, in its order")
         joints = data["positions_m"].astype(np.float64)
         fps, source, licence = int(data["fps"]), str(data["source"]), str(data["licence"])
-    ankles = joints[:, [H36M_17.index("left_ankle"), H36M_17.index("right_ankle")], 1]
-    middle = joints[:, H36M_17.index("pelvis")].mean(axis=0)
+    ankles = joints[:, ANKLES, 1]
+    middle = joints[:, PELVIS].mean(axis=0)
     joints = joints - [middle[0], ankles.min() - ANKLE_HEIGHT, middle[2]]
-    across = (joints[:, H36M_17.index("left_hip")] - joints[:, H36M_17.index("right_hip")]).mean(axis=0)
+    across = (joints[:, HIPS[1]] - joints[:, HIPS[0]]).mean(axis=0)
     x, z = across[[0, 2]] / np.hypot(across[0], across[2])
     turn = np.array([[x, 0.0, z], [0.0, 1.0, 0.0], [-z, 0.0, x]])
     return Motion(joints @ turn.T, fps, source, licence)

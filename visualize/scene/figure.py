@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.layouts import H36M_17
+from lifting.body.joints import ENDS, HEAD_TOP, NOSE, SHOULDERS, THORAX
 from visualize import canvas
 from visualize.canvas import Image
 from visualize.palette import BACKGROUND, SIDE_COLOURS, Colour, mix
@@ -22,10 +23,9 @@ _RADII = {
     "nose": 0.035, "head_top": 0.03, "shoulder": 0.052, "elbow": 0.04, "wrist": 0.029,
 }  # fmt: skip
 _JOINT_RADII = np.array([_RADII[name.removeprefix("left_").removeprefix("right_")] for name in H36M_17.joints])
-_NOSE, _HEAD_TOP = H36M_17.index("nose"), H36M_17.index("head_top")
-_SKULL, _NECK = (_NOSE, _HEAD_TOP), (H36M_17.index("thorax"), _NOSE)
+_SKULL, _NECK = (NOSE, HEAD_TOP), (THORAX, NOSE)
 #: Joints that get a light bead; on the trunk they would only clutter.
-_BEADS = {j for j, name in enumerate(H36M_17.joints) if name.endswith(("shoulder", "elbow", "wrist", "knee", "ankle"))}
+_BEADS = {*ENDS, *SHOULDERS}
 #: The head is a ball, metres.
 _HEAD_RADIUS = 0.105
 _WHITE: Colour = (255, 255, 255)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.layouts import H36M_17
+from lifting.body.joints import HEAD_TOP, PELVIS
 from lifting.tracks import Track3D
 from visualize import canvas
 from visualize.canvas import Image
@@ -37,7 +38,6 @@ _MAX_BLUR = 40.0
 #: Radius of the ring on the floor, and from the highest joint up to the label, metres.
 _RING_M, _LABEL_M = 0.32, 0.1
 _FLOOR = np.array([1.0, 0.0, 1.0])
-_PELVIS, _HEAD_TOP = H36M_17.index("pelvis"), H36M_17.index("head_top")
 _CIRCLE = np.stack([np.cos(np.linspace(0, 2 * np.pi, 49)), np.zeros(49), np.sin(np.linspace(0, 2 * np.pi, 49))], axis=1)
 
 
@@ -161,7 +161,7 @@ class SkeletonScene:
         if row is None:
             return
         first = int(np.searchsorted(track.time_s, track.time_s[row] - _TRAIL_S))
-        pixels, _ = view.project(self.world(track.joints_m[first : row + 1, _PELVIS]) * _FLOOR)
+        pixels, _ = view.project(self.world(track.joints_m[first : row + 1, PELVIS]) * _FLOOR)
         age = (track.time_s[row] - track.time_s[first : row + 1]) / _TRAIL_S
         pieces = np.stack([pixels[:-1], pixels[1:]], axis=1)
         usable = np.isfinite(pieces).all(axis=(1, 2))
@@ -172,7 +172,7 @@ class SkeletonScene:
 
     def _draw_footing(self, image: Image, figure: Figure, view: View) -> None:
         """A ring on the floor under the pelvis and a drop line to it: where the person is, and how high."""
-        pelvis = figure.joints_m[_PELVIS]
+        pelvis = figure.joints_m[PELVIS]
         colour = accent(figure.track_id)
         pixels, depth = view.project(pelvis * _FLOOR + _RING_M * _CIRCLE)
         if np.isfinite(depth).all():
@@ -212,13 +212,13 @@ def _to_be_seen(tracks: Sequence[Track3D], world: WorldFrame) -> tuple[NDArray[n
     joints, times = joints[whole], times[whole]
     if not len(joints):
         return np.zeros((0, 3)), times
-    pelvis = joints[:, _PELVIS]
+    pelvis = joints[:, PELVIS]
     low, high = np.percentile(pelvis, [1, 99], axis=0)
     kept = ((pelvis >= low - _STRAY_M) & (pelvis <= high + _STRAY_M)).all(axis=1)
     joints, times = joints[kept], times[kept]
-    label = joints[:, _HEAD_TOP].copy()
+    label = joints[:, HEAD_TOP].copy()
     label[:, 1] = joints[..., 1].max(axis=1) + 2 * _LABEL_M
-    ring = joints[:, None, _PELVIS] * _FLOOR + _RING_M * _CIRCLE[::12]
+    ring = joints[:, None, PELVIS] * _FLOOR + _RING_M * _CIRCLE[::12]
     points = np.concatenate([joints, label[:, None], ring], axis=1)
     return points.reshape(-1, 3), np.repeat(times, points.shape[1])
 

@@ -13,13 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.layouts import H36M_17
+from lifting.body.joints import ANKLES, PELVIS, THORAX
 from lifting.tracks import Track3D
 
 __all__ = ["WorldFrame", "estimate_world"]
 
 _UPRIGHT = np.diag([1.0, -1.0, -1.0])
-_PELVIS, _THORAX = H36M_17.index("pelvis"), H36M_17.index("thorax")
-_ANKLES = [H36M_17.index("left_ankle"), H36M_17.index("right_ankle")]
 #: From the ankle joint down to where its limb ends in the drawing, metres.
 _ANKLE_HEIGHT = 0.05
 #: A camera tilt below the first is not told apart from people who lean, degrees.
@@ -67,7 +66,7 @@ def estimate_world(tracks: Sequence[Track3D]) -> WorldFrame:
 
 def _feet_height(joints: NDArray[np.float64], rotation: NDArray[np.float64]) -> NDArray[np.float64]:
     """Height of the lower ankle of each pose ``[M]``, metres."""
-    return np.asarray((joints[:, _ANKLES] @ rotation[1]).min(axis=1))
+    return np.asarray((joints[:, ANKLES] @ rotation[1]).min(axis=1))
 
 
 def _seen_joints(tracks: Sequence[Track3D]) -> NDArray[np.float64]:
@@ -79,8 +78,8 @@ def _seen_joints(tracks: Sequence[Track3D]) -> NDArray[np.float64]:
 def _up_in_camera(joints: NDArray[np.float64]) -> NDArray[np.float64]:
     """Direction of up with the camera taken as upright, so (0, 1, 0) if nothing says otherwise."""
     upright = joints @ _UPRIGHT
-    trunk = upright[:, _THORAX] - upright[:, _PELVIS]
-    legs = upright[:, _PELVIS] - upright[:, _ANKLES].mean(axis=1)
+    trunk = upright[:, THORAX] - upright[:, PELVIS]
+    legs = upright[:, PELVIS] - upright[:, ANKLES].mean(axis=1)
     trunk /= np.linalg.norm(trunk, axis=1, keepdims=True) + 1e-9
     legs /= np.linalg.norm(legs, axis=1, keepdims=True) + 1e-9
     body = trunk + legs

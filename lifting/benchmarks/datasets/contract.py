@@ -15,7 +15,6 @@ from lifting.benchmarks.datasets.untrusted import DataError
 
 __all__ = [
     "ADULT_JOINTS",
-    "LIMBS_12",
     "DataError",
     "Dataset",
     "Evidence",
@@ -27,9 +26,6 @@ __all__ = [
     "named",
     "require",
 ]
-
-#: The 12 joints of legs and arms in the order of ``H36M_17``: what infant data agree on.
-LIMBS_12 = H36M_17.joints[1:7] + H36M_17.joints[11:]
 
 #: Joints that are averaged over, by their number: all, or the 14 of 3DPW, which drop pelvis, spine and nose.
 ADULT_JOINTS: Mapping[int, tuple[str, ...]] = {

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from detectors.layouts import H36M_17
 from lifting.benchmarks.datasets.contract import (
-    LIMBS_12,
     DataError,
     Dataset,
     Keypoints,
@@ -28,6 +27,7 @@ from lifting.benchmarks.datasets.contract import (
     named,
 )
 from lifting.benchmarks.datasets.untrusted import load_npy
+from lifting.body.joints import LIMBS_12
 
 __all__ = ["DATASET"]
 
@@ -134,7 +134,7 @@ DATASET = Dataset(
     files=f"the folders 11 and 12 with joints_2Ddep and joints_3D, or {_PACKED}",
     load=_load,
     keypoints=("gt",),
-    judged={17: H36M_17.joints, 12: LIMBS_12},
+    judged={17: H36M_17.joints, 12: LIMBS_12.joints},
     group="sequence",
     group_wise=False,
 )

@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 
 from detectors.layouts import COCO_17
 from lifting.benchmarks.datasets.contract import (
-    LIMBS_12,
     DataError,
     Dataset,
     Keypoints,
@@ -33,6 +32,7 @@ from lifting.benchmarks.datasets.contract import (
     require,
 )
 from lifting.benchmarks.datasets.untrusted import load_npy
+from lifting.body.joints import LIMBS_12
 
 __all__ = ["DATASET"]
 
@@ -48,8 +48,8 @@ _SPIN = (
     "right_ankle", "right_knee", "right_hip", "left_hip", "left_knee", "left_ankle",
     "right_wrist", "right_elbow", "right_shoulder", "left_shoulder", "left_elbow", "left_wrist",
 )  # fmt: skip
-_FROM_SPIN = [_SPIN.index(name) for name in LIMBS_12]
-_FROM_COCO = [COCO_17.index(name) for name in LIMBS_12]
+_FROM_SPIN = [_SPIN.index(name) for name in LIMBS_12.joints]
+_FROM_COCO = COCO_17.indices(LIMBS_12.joints)
 
 
 def _load(folder: Path, keypoints: Keypoints, stride: int) -> PoseSet:
@@ -76,7 +76,7 @@ def _load(folder: Path, keypoints: Keypoints, stride: int) -> PoseSet:
     poses = finite(truth[rows], _TRUTH, (None, 14, 3))[:, _FROM_SPIN]
     focal = np.full(len(rows), _FOCAL_PX)
     return PoseSet(
-        joints=LIMBS_12,
+        joints=LIMBS_12.joints,
         keypoints_px=marked[..., :2],
         # COCO: 0 not labelled (the place is arbitrary), 1 labelled though hidden, 2 visible.
         confidence=(marked[..., 2] > 0).astype(np.float64),
@@ -137,7 +137,7 @@ DATASET = Dataset(
     files=_FILES,
     load=_load,
     keypoints=("gt",),
-    judged={12: LIMBS_12},
+    judged={12: LIMBS_12.joints},
     group="all",
     group_wise=False,
 )

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
+
+from lifting.body.joints import ANKLES, HEAD_TOP, HIPS, KNEES, PELVIS, SPINE, THORAX
 
 __all__ = ["UNITS", "body_size", "find_units", "find_up", "pieces", "select_frames", "y_up"]
 
@@ -27,8 +31,8 @@ def body_size(poses: NDArray[np.float64]) -> float:
     def length(a: int, b: int) -> float:
         return float(np.median(np.linalg.norm(poses[:, a] - poses[:, b], axis=1)))
 
-    legs = (length(1, 2) + length(2, 3) + length(4, 5) + length(5, 6)) / 2
-    return legs + length(0, 7) + length(7, 8) + length(8, 10)
+    legs = sum(length(a, b) for leg in zip(HIPS, KNEES, ANKLES, strict=True) for a, b in pairwise(leg)) / 2
+    return legs + length(PELVIS, SPINE) + length(SPINE, THORAX) + length(THORAX, HEAD_TOP)
 
 
 def find_units(poses: NDArray[np.float64], told: str | None = None) -> tuple[str, float]:
@@ -65,7 +69,7 @@ def find_up(poses: NDArray[np.float64], rest_up: NDArray[np.float64] | None) -> 
     Raises:
         ValueError: it is not clear, as when someone lies all the time.
     """
-    trunk = poses[:, 8] - poses[:, 0]
+    trunk = poses[:, THORAX] - poses[:, PELVIS]
     trunk = np.abs(trunk / np.maximum(np.linalg.norm(trunk, axis=1, keepdims=True), 1e-9))
     shares = (trunk > np.sqrt(0.5)).mean(0)
     in_frames = "xyz"[int(shares.argmax())] if shares.max() > 0.5 else ""

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.layouts import H36M_17
+from lifting.body.joints import ANKLES, HEAD_TOP, HIPS, NOSE, PELVIS, SHOULDERS, SPINE, THORAX
 from lifting.training.mocap.bvh import END, Bvh, world_frames
 
 __all__ = ["MappedMotion", "SkeletonMap", "apply_map", "builtin_maps", "detect_map", "parse_map"]
@@ -157,10 +158,9 @@ def apply_map(bvh: Bvh, a_map: SkeletonMap) -> MappedMotion:
     upright = _stands(rest)
     ahead = _facing(rest[None])[0] if upright else np.einsum("tji,tj->i", turns, _facing(poses))
     ahead = ahead / max(float(np.linalg.norm(ahead)), 1e-9)
-    nose, thorax, top = (H36M_17.index(name) for name in ("nose", "thorax", "head_top"))
-    length = np.linalg.norm(poses[:, top] - poses[:, thorax], axis=-1, keepdims=True)
-    poses[:, nose] = (poses[:, thorax] + poses[:, top]) / 2 + _NOSE_AHEAD * length * (turns @ ahead)
-    rest_up = rest[thorax] - rest[0]
+    length = np.linalg.norm(poses[:, HEAD_TOP] - poses[:, THORAX], axis=-1, keepdims=True)
+    poses[:, NOSE] = (poses[:, THORAX] + poses[:, HEAD_TOP]) / 2 + _NOSE_AHEAD * length * (turns @ ahead)
+    rest_up = rest[THORAX] - rest[PELVIS]
     return MappedMotion(
         poses, toe_places if toes.any(1).all() else None, rest_up / np.linalg.norm(rest_up) if upright else None,
         1 / bvh.frame_time,
@@ -190,14 +190,14 @@ def _weights(
             toes[number] = row("toe", side)
     for key in _CENTRAL:
         joints[H36M_17.index(key)] = row(key)
-    joints[0] = (joints[H36M_17.index("left_hip")] + joints[H36M_17.index("right_hip")]) / 2
+    joints[PELVIS] = (joints[HIPS[1]] + joints[HIPS[0]]) / 2
     if "spine" in a_map.points:
-        joints[H36M_17.index("spine")] = row("spine")
+        joints[SPINE] = row("spine")
     else:
         trunk = [np.eye(count)[index[_plain(name)]] for name in a_map.trunk if _plain(name) in index]
-        chain = np.stack([joints[0], *trunk, joints[H36M_17.index("thorax")]])
+        chain = np.stack([joints[PELVIS], *trunk, joints[THORAX]])
         reached = np.cumsum([0.0, *np.linalg.norm(np.diff(chain @ rest, axis=0), axis=1)])
-        joints[H36M_17.index("spine")] = [np.interp(_SPINE_SHARE * reached[-1], reached, column) for column in chain.T]
+        joints[SPINE] = [np.interp(_SPINE_SHARE * reached[-1], reached, column) for column in chain.T]
     return joints, toes
 
 
@@ -216,14 +216,14 @@ def _stands(rest: NDArray[np.float64]) -> bool:
     def cosine(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
         return float(a @ b) / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-9)
 
-    trunk = rest[8] - rest[0]
-    across = cosine(rest[4] - rest[1], trunk)
-    return cosine(trunk, rest[0] - rest[[3, 6]].mean(0)) > 0.8 and cosine(trunk, rest[10] - rest[8]) > 0.5 > abs(across)
+    trunk, legs, head = rest[THORAX] - rest[PELVIS], rest[PELVIS] - rest[ANKLES].mean(0), rest[HEAD_TOP] - rest[THORAX]
+    across = cosine(rest[HIPS[1]] - rest[HIPS[0]], trunk)
+    return cosine(trunk, legs) > 0.8 and cosine(trunk, head) > 0.5 > abs(across)
 
 
 def _facing(poses: NDArray[np.float64]) -> NDArray[np.float64]:
     """Where the chest faces, ``[T, 3]`` unit vectors, in right-handed axes."""
-    ahead = np.cross(poses[:, 11] - poses[:, 14], poses[:, 8] - poses[:, 0])
+    ahead = np.cross(poses[:, SHOULDERS[1]] - poses[:, SHOULDERS[0]], poses[:, THORAX] - poses[:, PELVIS])
     return ahead / np.maximum(np.linalg.norm(ahead, axis=1, keepdims=True), 1e-9)
 
 

@@ -7,12 +7,9 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
-__all__ = ["BodyParts", "assemble", "take_apart"]
+from lifting.body.joints import ANKLES, ELBOWS, HEAD_TOP, HIPS, KNEES, NOSE, PELVIS, SHOULDERS, SPINE, THORAX, WRISTS
 
-# H36M_17 indices; sides are always in the order right, left
-_HIPS, _KNEES, _ANKLES = [1, 4], [2, 5], [3, 6]
-_SHOULDERS, _ELBOWS, _WRISTS = [14, 11], [15, 12], [16, 13]
-_PELVIS, _SPINE, _THORAX, _NOSE, _HEAD = 0, 7, 8, 9, 10
+__all__ = ["BodyParts", "assemble", "take_apart"]
 
 
 @dataclass(frozen=True)
@@ -51,8 +48,8 @@ class BodyParts:
 
 def take_apart(poses: Tensor) -> BodyParts:
     """Body parts of poses ``[N, 17, 3]`` (metres, a right-handed world with y up)."""
-    pelvis = _frame(poses[:, 4] - poses[:, 1], poses[:, _SPINE] - poses[:, _PELVIS])
-    chest = _frame(poses[:, 11] - poses[:, 14], poses[:, _THORAX] - poses[:, _SPINE])
+    pelvis = _frame(poses[:, HIPS[1]] - poses[:, HIPS[0]], poses[:, SPINE] - poses[:, PELVIS])
+    chest = _frame(poses[:, SHOULDERS[1]] - poses[:, SHOULDERS[0]], poses[:, THORAX] - poses[:, SPINE])
 
     def in_pelvis(vectors: Tensor) -> Tensor:
         return torch.einsum("nji,n...j->n...i", pelvis, vectors)
@@ -60,16 +57,16 @@ def take_apart(poses: Tensor) -> BodyParts:
     def in_chest(vectors: Tensor) -> Tensor:
         return torch.einsum("nji,n...j->n...i", chest, vectors)
 
-    hips, knees, ankles = poses[:, _HIPS], poses[:, _KNEES], poses[:, _ANKLES]
-    shoulders, elbows, wrists = poses[:, _SHOULDERS], poses[:, _ELBOWS], poses[:, _WRISTS]
-    root, spine, thorax = poses[:, _PELVIS], poses[:, _SPINE], poses[:, _THORAX]
+    hips, knees, ankles = poses[:, HIPS], poses[:, KNEES], poses[:, ANKLES]
+    shoulders, elbows, wrists = poses[:, SHOULDERS], poses[:, ELBOWS], poses[:, WRISTS]
+    root, spine, thorax = poses[:, PELVIS], poses[:, SPINE], poses[:, THORAX]
     return BodyParts(
         pelvis=pelvis,
         chest=pelvis.transpose(1, 2) @ chest,
         hips=in_pelvis(hips - root[:, None]),
         legs=in_pelvis(torch.stack([knees - hips, ankles - knees], dim=2)),
         trunk=in_pelvis(torch.stack([spine - root, thorax - spine], dim=1)),
-        head=in_chest(torch.stack([poses[:, _NOSE] - thorax, poses[:, _HEAD] - poses[:, _NOSE]], dim=1)),
+        head=in_chest(torch.stack([poses[:, NOSE] - thorax, poses[:, HEAD_TOP] - poses[:, NOSE]], dim=1)),
         shoulders=in_chest(shoulders - thorax[:, None]),
         arms=in_chest(torch.stack([elbows - shoulders, wrists - elbows], dim=2)),
     )
@@ -93,10 +90,10 @@ def assemble(parts: BodyParts) -> Tensor:
     shoulders = thorax[:, None] + from_chest(parts.shoulders)
     arms = shoulders[:, :, None] + from_chest(parts.arms).cumsum(dim=2)
     poses = torch.zeros(len(parts), 17, 3, dtype=hips.dtype, device=hips.device)
-    poses[:, _HIPS], poses[:, _KNEES], poses[:, _ANKLES] = hips, legs[:, :, 0], legs[:, :, 1]
-    poses[:, _SPINE], poses[:, _THORAX] = trunk[:, 0], thorax
-    poses[:, _NOSE], poses[:, _HEAD] = head[:, 0], head[:, 1]
-    poses[:, _SHOULDERS], poses[:, _ELBOWS], poses[:, _WRISTS] = shoulders, arms[:, :, 0], arms[:, :, 1]
+    poses[:, HIPS], poses[:, KNEES], poses[:, ANKLES] = hips, legs[:, :, 0], legs[:, :, 1]
+    poses[:, SPINE], poses[:, THORAX] = trunk[:, 0], thorax
+    poses[:, NOSE], poses[:, HEAD_TOP] = head[:, 0], head[:, 1]
+    poses[:, SHOULDERS], poses[:, ELBOWS], poses[:, WRISTS] = shoulders, arms[:, :, 0], arms[:, :, 1]
     return poses
 
 

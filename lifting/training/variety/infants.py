@@ -12,7 +12,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from lifting.body.infants import PROPORTIONS
+from lifting.body.infants import INFANT_PROPORTIONS
+from lifting.body.joints import ENDS, TRUNK
 from lifting.geometry.rotations import rotation_matrix
 from lifting.training.variety.body_parts import BodyParts, assemble, take_apart
 
@@ -28,8 +29,6 @@ _TRIES = 30
 #: No joint of a limb lies deeper than this below the lowest joint of the trunk: the floor is there.
 _FLOOR_M = 0.03
 _MOST_BENT = math.radians(150)
-_HIPS_TO_HEAD = [0, 1, 4, 7, 8, 9, 10, 11, 14]
-_LIMBS = [2, 3, 5, 6, 12, 13, 15, 16]
 
 
 def infant_poses(poses: Tensor, count: int, generator: torch.Generator) -> Tensor:
@@ -93,7 +92,7 @@ def _candidates(parts: BodyParts, posture: int, count: int, generator: torch.Gen
     yaw = rotation_matrix("y", between(0, 2 * math.pi))
     made = assemble(replace(_sized(carried, between(*LENGTH_M), generator), pelvis=yaw @ lying))
 
-    above = made[:, _LIMBS, 1].amin(dim=1) > made[:, _HIPS_TO_HEAD, 1].amin(dim=1) - _FLOOR_M
+    above = made[:, ENDS, 1].amin(dim=1) > made[:, TRUNK, 1].amin(dim=1) - _FLOOR_M
     straight = torch.cat([_angle(legs), _angle(arms)], dim=1).amax(dim=1) < _MOST_BENT
     return made, above & straight
 
@@ -103,7 +102,7 @@ def _sized(body: BodyParts, length_m: Tensor, generator: torch.Generator) -> Bod
     grown = ((length_m - LENGTH_M[0]) / (LENGTH_M[1] - LENGTH_M[0]))[:, None]
 
     def bones(*names: str) -> Tensor:
-        young, old = torch.tensor([PROPORTIONS[name] for name in names]).T
+        young, old = torch.tensor([INFANT_PROPORTIONS[name] for name in names]).T
         spread = _BONE_SPREAD * torch.randn(len(length_m), len(names), generator=generator).clamp(-2.5, 2.5)
         return ((young + grown * (old - young)) * length_m[:, None] * spread.exp())[..., None]
 

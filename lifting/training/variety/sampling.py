@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lifting.body.joints import PELVIS, THORAX
 from lifting.training.variety.body_parts import BodyParts, take_apart
 
 __all__ = ["rarity", "sampling_weights"]
@@ -22,7 +23,7 @@ def sampling_weights(poses: NDArray[np.floating], tilted: float, rare: float = 0
         tilted: factor for a trunk 60 degrees and more from upright; 1 up to 20 degrees.
         rare: exponent of ``rarity``; 0 draws common and rare postures alike.
     """
-    trunk = poses[:, 8] - poses[:, 0]
+    trunk = poses[:, THORAX] - poses[:, PELVIS]
     tilt = np.degrees(np.arccos(np.clip(trunk[:, 1] / np.linalg.norm(trunk, axis=1), -1, 1)))
     weights = torch.from_numpy(1.0 + (tilted - 1.0) * np.clip((tilt - 20) / 40, 0, 1)).float()
     if rare == 0:

@@ -17,15 +17,15 @@ from detectors.h36m import (
     THORAX_WITHOUT_HIPS,
     TRUST,
 )
+from lifting.body.joints import ANKLES, ELBOWS, HEAD_TOP, HIPS, KNEES, NOSE, PELVIS, SHOULDERS, SPINE, THORAX, WRISTS
 
 __all__ = ["Views", "draw_views"]
 
-_PELVIS, _SPINE, _THORAX, _NOSE, _HEAD = 0, 7, 8, 9, 10  # H36M_17
-_HIPS, _SHOULDERS = [1, 4], [11, 14]
-_KNEES, _ANKLES, _ELBOWS, _WRISTS = [2, 5], [3, 6], [12, 15], [13, 16]
+_RIGHT_ARM, _LEFT_ARM = map(list, zip(SHOULDERS, ELBOWS, WRISTS, strict=True))
 # what leaves the picture or is hidden together
 _TOGETHER = (
-    [11, 12, 13], [14, 15, 16], [12, 13], [15, 16], [13, 16], [2, 3], [5, 6], [3, 6], [2, 3, 5, 6], [9, 10], [10], [8],
+    _LEFT_ARM, _RIGHT_ARM, _LEFT_ARM[1:], _RIGHT_ARM[1:], WRISTS, *map(list, zip(KNEES, ANKLES, strict=True)), ANKLES,
+    KNEES + ANKLES, [NOSE, HEAD_TOP], [HEAD_TOP], [THORAX],
 )  # fmt: skip
 
 
@@ -135,7 +135,7 @@ def draw_views(
 
 def _detected_ends(poses: Tensor, views: Views) -> Tensor:
     moved = poses.clone()
-    for middles, ends, change in ((_KNEES, _ANKLES, -views.ankles_up), (_ELBOWS, _WRISTS, views.wrists_out)):
+    for middles, ends, change in ((KNEES, ANKLES, -views.ankles_up), (ELBOWS, WRISTS, views.wrists_out)):
         moved[..., ends, :] += change * (poses[..., ends, :] - poses[..., middles, :])
     return moved
 
@@ -146,21 +146,21 @@ def _derived(plane: Tensor, confidence: Tensor, face: Tensor) -> tuple[Tensor, T
     The face that such detectors see is where nose and head top would have to be for it; ``face`` is where it is seen
     beside that, ``[B, 1, 2, 2]``: nose, ears.
     """
-    hips, shoulders = plane[..., _HIPS, :].mean(dim=-2), plane[..., _SHOULDERS, :].mean(dim=-2)
-    of_hips, of_shoulders = (confidence[..., joints].amin(dim=-1) for joints in (_HIPS, _SHOULDERS))
+    hips, shoulders = plane[..., HIPS, :].mean(dim=-2), plane[..., SHOULDERS, :].mean(dim=-2)
+    of_hips, of_shoulders = (confidence[..., joints].amin(dim=-1) for joints in (HIPS, SHOULDERS))
     of_trunk = torch.minimum(of_hips, of_shoulders)
     known = ((of_hips - HIPS_COUNT[0]) / (HIPS_COUNT[1] - HIPS_COUNT[0])).clamp(0, 1)
     thorax = shoulders + THORAX_ABOVE_SHOULDERS * known[..., None] * (shoulders - hips)
     of_thorax = of_shoulders * (THORAX_WITHOUT_HIPS + (1 - THORAX_WITHOUT_HIPS) * known) * TRUST["thorax"]
     found, trust = plane.clone(), confidence.clone()
-    found[..., _PELVIS, :], trust[..., _PELVIS] = hips, of_hips * TRUST["pelvis"]
-    found[..., _SPINE, :], trust[..., _SPINE] = hips + SPINE_ALONG_TRUNK * (shoulders - hips), of_trunk * TRUST["spine"]
-    found[..., _THORAX, :], trust[..., _THORAX] = thorax, of_thorax
-    moved = thorax - plane[..., _THORAX, :]
+    found[..., PELVIS, :], trust[..., PELVIS] = hips, of_hips * TRUST["pelvis"]
+    found[..., SPINE, :], trust[..., SPINE] = hips + SPINE_ALONG_TRUNK * (shoulders - hips), of_trunk * TRUST["spine"]
+    found[..., THORAX, :], trust[..., THORAX] = thorax, of_thorax
+    moved = thorax - plane[..., THORAX, :]
     for joint, share, name, part in (
-        (_NOSE, NOSE_FROM_THORAX, "nose", 0),
-        (_HEAD, HEAD_TOP_FROM_THORAX, "head_top", 1),
+        (NOSE, NOSE_FROM_THORAX, "nose", 0),
+        (HEAD_TOP, HEAD_TOP_FROM_THORAX, "head_top", 1),
     ):
         found[..., joint, :] += (1.0 - share) * moved + share * face[..., part, :]
-        trust[..., joint] = torch.minimum(trust[..., _THORAX], confidence[..., joint]) * TRUST[name]
+        trust[..., joint] = torch.minimum(trust[..., THORAX], confidence[..., joint]) * TRUST[name]
     return found, trust

@@ -11,9 +11,9 @@ from scipy.spatial.transform import Rotation
 
 from detectors.layouts import H36M_17
 from lifting.benchmarks.datasets import PoseSet
-from lifting.benchmarks.datasets.contract import LIMBS_12
 from lifting.benchmarks.scoring import chosen, figures, hypothesis_errors, motion_figures, oracle
 from lifting.benchmarks.statistics import bootstrap_mean, bootstrap_mean_of_groups
+from lifting.body.joints import LIMBS_12
 from tests.benchmark_files import people
 
 ALL = range(17)
@@ -65,7 +65,7 @@ def test_rows_and_joints_that_are_judged(truth: NDArray[np.float64]) -> None:
 
 
 def test_limbs_are_compared_at_the_middle_of_the_hips(truth: NDArray[np.float64]) -> None:
-    limbs = pose_set(truth).only(LIMBS_12)
+    limbs = pose_set(truth).only(LIMBS_12.joints)
     assert limbs.truth_m.shape == limbs.rays().shape == (6, 12, 3)
     off = limbs.truth_m.copy()
     off[:, LIMBS_12.index("left_hip"), 0] += 0.2

@@ -10,23 +10,24 @@ import torch
 from torch import Tensor
 
 from detectors.layouts import H36M_17
-from lifting.body import infants
-from lifting.body.infants import LIMBS_12, MIRROR_12, limbs, root_of, typical_infant
+from lifting.body.infants import limbs, root_of, typical_infant
+from lifting.body.joints import IN_LIMBS_12, LIMBS_12
 from lifting.body.skeleton import bone_lengths, stature
+from lifting.optimise import reference
 from lifting.optimise.reference import MINI_RGBD, InfantProtocol, lift_infants
 from lifting.optimise.schedule import Schedule
 from lifting.prior.network import ScoreNetwork
 
 
 def test_the_twelve_joints_are_the_limbs_and_mirror_to_each_other() -> None:
-    names = [H36M_17.joints[joint] for joint in LIMBS_12]
-    assert names == [
+    assert LIMBS_12.joints == (
         "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle",
         "left_shoulder", "left_elbow", "left_wrist", "right_shoulder", "right_elbow", "right_wrist",
-    ]  # fmt: skip
+    )  # fmt: skip
+    assert tuple(H36M_17.joints[joint] for joint in IN_LIMBS_12) == LIMBS_12.joints
     other = {"left": "right", "right": "left"}
-    assert [names[joint] for joint in MIRROR_12] == [
-        f"{other[side]}_{joint}" for side, joint in (name.split("_") for name in names)
+    assert [LIMBS_12.joints[joint] for joint in LIMBS_12.flip] == [
+        f"{other[side]}_{joint}" for side, joint in (name.split("_") for name in LIMBS_12.joints)
     ]
 
 
@@ -49,7 +50,7 @@ def test_the_typical_infant_has_an_infants_body(length: float) -> None:
     assert 0.6 < head / leg < 0.9
     # on its back, seen from above: the left hip at the right of the picture, the face nearer than the thorax
     assert pose[4, 0] > 0 > pose[1, 0] and pose[9, 2] < pose[8, 2] and pose[10, 1] < pose[0, 1]
-    assert np.allclose(typical_infant(12, length), pose[list(LIMBS_12)], atol=1e-6)
+    assert np.allclose(typical_infant(12, length), pose[IN_LIMBS_12], atol=1e-6)
 
 
 class Nothing(ScoreNetwork):
@@ -107,7 +108,7 @@ def test_the_translation_is_free_in_the_last_twentieth_alone(monkeypatch: pytest
         schedules.append(schedule)
         return x, T
 
-    monkeypatch.setattr(infants, "optimise", watched)
+    monkeypatch.setattr(reference, "optimise", watched)
     start = torch.from_numpy(typical_infant())
     lift_infants(Nothing(), start, rays_of(start[None] + torch.tensor([0, 0, 1.0])), torch.ones(1, 17), MINI_RGBD)
     assert (len(schedules[0]), schedules[0].frozen) == (1000, 950)

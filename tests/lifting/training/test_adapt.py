@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lifting.body.infants import LIMBS_12, limbs, root_of
+from lifting.body.infants import limbs, root_of
+from lifting.body.joints import IN_LIMBS_12
 from lifting.optimise.reference import InfantProtocol
 from lifting.prior.control import ControlNetwork
 from lifting.prior.network import ScoreNetwork
@@ -79,23 +80,23 @@ def test_settings_that_make_no_sense(name: str, value: object) -> None:
 def test_a_prior_of_limbs_answers_as_the_whole_one_does(prior: Prior, motion: NDArray[np.float64]) -> None:
     poses = torch.from_numpy(motion[::8] * [1.0, -1.0, -1.0]).float()
     network = limb_network(prior.network)
-    assert network.joints == 12 and len(LIMBS_12) == 12
+    assert network.joints == 12 and len(IN_LIMBS_12) == 12
     losses = validation_losses(network, limbs(poses))
     # untrained, it knows something; without the columns of the other joints it would know less
     sliced = limb_network(prior.network).requires_grad_(False)
-    columns = prior.network.pre_dense.weight.unflatten(1, (17, 3))[:, list(LIMBS_12)]
+    columns = prior.network.pre_dense.weight.unflatten(1, (17, 3))[:, IN_LIMBS_12]
     sliced.pre_dense.weight.copy_(columns.flatten(1))
     worse = validation_losses(sliced, limbs(poses))
     assert np.mean(list(losses.values())) < 0.75 * np.mean(list(worse.values()))
     # noise of the trunk's joints away, the layers between see the same
     x = limbs(poses)
     whole = torch.zeros(len(poses), 17, 3)
-    whole[:, list(LIMBS_12)] = x
+    whole[:, IN_LIMBS_12] = x
     thorax = (x[:, 6] + x[:, 9]) / 2
     for joint, share in ((7, 0.5), (8, 1.0), (9, 1.2), (10, 1.4)):
         whole[:, joint] = share * thorax
     t = torch.full((len(poses),), 0.05)
-    assert torch.allclose(network(x, t), prior.network(whole, t)[:, list(LIMBS_12)], atol=5e-3)
+    assert torch.allclose(network(x, t), prior.network(whole, t)[:, IN_LIMBS_12], atol=5e-3)
 
 
 @pytest.mark.parametrize("joints", [17, 12])

@@ -18,7 +18,7 @@ from scipy.spatial.transform import Rotation
 
 from detectors.layouts import H36M_17
 from lifting.benchmarks.datasets import DATASETS
-from lifting.benchmarks.datasets.contract import LIMBS_12
+from lifting.body.joints import LIMBS_12
 from lifting.optimise.reference import PublishedIPO
 from lifting.prior.control import ControlNetwork
 from lifting.prior.network import ScoreNetwork
@@ -226,7 +226,7 @@ class TestPriors:
         arguments = ("--stride", 1, "--steps", 2, "--prior", small_priors["12"])
         for name in ("mini-rgbd", "syrip"):
             found = evaluate(name, "--data", data[name], *arguments, json_file=tmp_path / "r.json")
-            assert found["protocol"]["joints"] == 12 and found["protocol"]["joint_names"] == list(LIMBS_12)
+            assert found["protocol"]["joints"] == 12 and found["protocol"]["joint_names"] == list(LIMBS_12.joints)
             assert "middle of the hips" in found["protocol"]["mpjpe"]
         with pytest.raises(InputError, match=r"12\.safetensors has 12 joints; this data set needs one of 17"):
             zedo("h36m", "--data", data["h36m"], *arguments)

@@ -15,7 +15,7 @@ import pytest
 
 from detectors.layouts import H36M_17
 from lifting.benchmarks.datasets import DATASETS, DataError, PoseSet
-from lifting.benchmarks.datasets.contract import LIMBS_12
+from lifting.body.joints import IN_LIMBS_12, LIMBS_12
 from tests.benchmark_files import (
     KINECT,
     PW3D_FOCAL,
@@ -35,7 +35,7 @@ from tests.benchmark_files import (
 
 COUNT = 8
 INFANT = people(COUNT, 0.9, 0.35)
-LIMBS = [H36M_17.index(name) for name in LIMBS_12]
+LIMBS = IN_LIMBS_12
 
 
 def load(name: str, folder: Path, keypoints: Any = "gt", stride: int = 1) -> PoseSet:
@@ -50,7 +50,7 @@ def test_truth_and_2d_come_back(tmp_path: Path, name: str) -> None:
     if name == "mini-rgbd":  # one sequence after the other, however the frames lie
         order = np.r_[0:COUNT:2, 1:COUNT:2]
     if name == "syrip":
-        assert poses.joints == LIMBS_12 and not poses.absolute and poses.projected_error_px() is None
+        assert poses.joints == LIMBS_12.joints and not poses.absolute and poses.projected_error_px() is None
         expected = truth[:, LIMBS]
         middle = poses.truth_m[:, list(poses.root)].mean(axis=1, keepdims=True)
         assert np.allclose(

@@ -12,7 +12,7 @@ from detectors.layouts import H36M_17
 __all__ = ["Track3D"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Track3D:
     """One person from first to last sight, one row per decoded frame; frames in a gap hold NaN.
 

@@ -103,14 +103,12 @@ def _of_sequences(
 
 def _track(number: int, view: SyntheticView) -> PersonTrack2D:
     frames = len(view.joints_m)
-    corners = [view.keypoints_px.min(axis=1), view.keypoints_px.max(axis=1)]
     return PersonTrack2D(
         track_id=number,
         frame_index=np.arange(frames, dtype=np.int64),
         time_s=view.time_s,
         keypoints_px=view.keypoints_px.astype(np.float32),
         confidence=np.ones((frames, len(H36M_17)), np.float32),
-        boxes=np.concatenate(corners, axis=1).astype(np.float32),
         layout=H36M_17.name,
     )
 

@@ -61,8 +61,6 @@ def load_camera(path: Path, image_size: tuple[int, int]) -> Camera:
                 ]
             )
         distortion = np.array(values.get("distortion", []), np.float64)
-        if distortion.shape not in {(0,), (4,), (5,), (8,), (12,), (14,)} or not np.isfinite(distortion).all():
-            raise ValueError("distortion must be a list of 4, 5, 8, 12 or 14 numbers in OpenCV's order")
         scale = np.array(image_size) / np.array([width, height])
         if abs(scale[0] / scale[1] - 1) > 0.02:
             raise ValueError(f"it is for {width} x {height} pixels, the video has {image_size[0]} x {image_size[1]}")

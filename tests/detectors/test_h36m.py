@@ -19,7 +19,6 @@ def _track(keypoints: np.ndarray, confidence: np.ndarray, layout: str = COCO_17.
         time_s=np.arange(frames) / 30,
         keypoints_px=keypoints.astype(np.float32),
         confidence=confidence.astype(np.float32),
-        boxes=np.zeros((frames, 4), np.float32),
         layout=layout,
     )
 

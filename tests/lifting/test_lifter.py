@@ -80,11 +80,8 @@ def seen(
     pixels = CAMERA.project(truth)
     pixels += np.random.default_rng(track_id).normal(size=pixels.shape) * noise_px
     frames = 10 + np.arange(len(truth)) if frames is None else frames
-    boxes = np.concatenate([pixels.min(axis=1), pixels.max(axis=1)], axis=1)
     confidence = np.full(pixels.shape[:2], 0.9, np.float32)
-    return PersonTrack2D(
-        track_id, frames, frames / FPS, pixels.astype(np.float32), confidence, boxes.astype(np.float32), H36M_17.name
-    )
+    return PersonTrack2D(track_id, frames, frames / FPS, pixels.astype(np.float32), confidence, H36M_17.name)
 
 
 def hiding(track: PersonTrack2D, rows: slice, joints: list[int] | slice) -> PersonTrack2D:

@@ -43,8 +43,8 @@ def reference(joints: NDArray[np.float64]) -> Reference:
 def track_2d(number: int, frames: NDArray[np.int64], limbs_px: NDArray[np.float64]) -> PersonTrack2D:
     keypoints = np.zeros((len(frames), 17, 2), np.float32)
     keypoints[:, [COCO_17.index(name) for name in LIMBS]] = limbs_px
-    confidence, boxes = np.ones((len(frames), 17), np.float32), np.zeros((len(frames), 4), np.float32)
-    return PersonTrack2D(number, frames, frames / 30, keypoints, confidence, boxes, COCO_17.name)
+    confidence = np.ones((len(frames), 17), np.float32)
+    return PersonTrack2D(number, frames, frames / 30, keypoints, confidence, COCO_17.name)
 
 
 def track_3d(frames: NDArray[np.int64], limbs_m: NDArray[np.float64]) -> Track3D:

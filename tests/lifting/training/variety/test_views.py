@@ -215,7 +215,7 @@ def as_from_coco(plane: Tensor, confidence: Tensor) -> tuple[NDArray[np.float64]
             continue
         sure[:, index] = confidence[:, joint]
     times = np.arange(len(plane))
-    return to_h36m17(PersonTrack2D(1, times, times / 30.0, keypoints, sure, np.zeros((len(plane), 4)), COCO_17.name))
+    return to_h36m17(PersonTrack2D(1, times, times / 30.0, keypoints, sure, COCO_17.name))
 
 
 def test_derived_joints_lie_where_those_of_coco_keypoints_are_placed(people: tuple[Tensor, Tensor]) -> None:

@@ -1,4 +1,4 @@
-"""No test downloads anything, and none writes into the cache of whoever runs it."""
+"""No test downloads anything, none writes into the cache of whoever runs it, and each keeps to one thread."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from unittest.mock import patch
 
 import pytest
+
+# Threads of tests side by side would wait for each other. PyTorch reads this when it is imported, in any process.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 
 @pytest.fixture(autouse=True, scope="session")

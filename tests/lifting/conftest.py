@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 import torch
@@ -15,15 +13,6 @@ from detectors.layouts import H36M_17
 from lifting.initial.weights import Templates, load_templates
 from lifting.prior.network import ScoreNetwork
 from lifting.prior.weights import Prior, load_prior
-
-
-@pytest.fixture(autouse=True, scope="session")
-def one_thread() -> Iterator[None]:
-    """The matrices here are small: threads cost more than they bring."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def accelerators() -> list[str]:

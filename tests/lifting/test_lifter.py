@@ -28,6 +28,7 @@ from lifting.prior.network import ScoreNetwork
 from lifting.prior.weights import Prior
 from lifting.settings import LiftSettings
 from lifting.tracks import Track3D
+from tests.arithmetic import rounding
 
 CAMERA = Camera.from_fov(55.0, (640, 480), "test")
 FPS = 30.0
@@ -181,7 +182,7 @@ def test_the_height_of_a_person_sets_the_size_and_keeps_the_picture(
 
 
 def test_unseen_joints_are_placed_by_the_prior_and_said_to_be(
-    lift: Lift, plain: Track3D, walk: NDArray[np.float64]
+    lift: Lift, plain: Track3D, walk: NDArray[np.float64], device: torch.device
 ) -> None:
     track = lift(hiding(seen(walk[:48]), slice(20, 30), ARM))[0]
     hidden = np.zeros((48, 17), bool)
@@ -191,10 +192,11 @@ def test_unseen_joints_are_placed_by_the_prior_and_said_to_be(
     lengths = bone_lengths(track.joints_m)[20:30, -2:]
     assert np.all((lengths > 0.15) & (lengths < 0.4))
     assert (track.sigma_m[hidden] > 1.2 * plain.sigma_m[hidden]).all()
-    # the start looks a third of a second to both sides; beyond, it knows a little less of the body
+    # the initialiser looks a third of a second to both sides; beyond, it knows a little less of the body
+    close = partial(np.allclose, rtol=0.03, atol=rounding(np.median(plain.sigma_m), device))
     for rows in (slice(0, 10), slice(40, 48)):
-        assert np.allclose(track.sigma_m[rows], plain.sigma_m[rows], rtol=0.03)
-    assert not np.allclose(track.sigma_m[10:20, ARM], plain.sigma_m[10:20, ARM], rtol=0.03)
+        assert close(track.sigma_m[rows], plain.sigma_m[rows])
+    assert not close(track.sigma_m[10:20, ARM], plain.sigma_m[10:20, ARM])
 
 
 def test_what_was_not_seen_has_no_influence(lift: Lift, walk: NDArray[np.float64]) -> None:
@@ -211,12 +213,14 @@ def test_doubt_grows_as_confidence_falls(lift: Lift, walk: NDArray[np.float64]) 
     assert (less > more).mean() > 0.8 and less.mean() > 1.05 * more.mean()
 
 
-def test_people_do_not_influence_each_other(lift: Lift, plain: Track3D, walk: NDArray[np.float64]) -> None:
+def test_people_do_not_influence_each_other(
+    lift: Lift, plain: Track3D, walk: NDArray[np.float64], device: torch.device
+) -> None:
     other = seen(walk[48:110], track_id=2)
     for tracks in ((seen(walk[:48]), other), (other, seen(walk[:48]))):
         beside = next(track for track in lift(*tracks) if track.track_id == 1)
-        # half precision sums in another order for another number of rows
-        assert np.abs(beside.raw_joints_m - plain.raw_joints_m).max() < 3e-3
+        # sums are in another order for another number of rows
+        assert np.abs(beside.raw_joints_m - plain.raw_joints_m).max() < rounding(1.0, device)
     assert [track.track_id for track in lift(other, seen(walk[:48]))] == [2, 1]
 
 
@@ -296,7 +300,7 @@ def test_smoothing_can_be_switched_off(lift: Lift, walk: NDArray[np.float64]) ->
 
 
 def test_rows_without_times_are_lifted_each_for_itself(
-    lifter: Make, starts: Templates, walk: NDArray[np.float64]
+    lifter: Make, starts: Templates, walk: NDArray[np.float64], device: torch.device
 ) -> None:
     single = lifter(QUICK)
     rays, confidence = CAMERA.rays(CAMERA.project(walk[::20])), np.ones((6, 17))
@@ -304,10 +308,10 @@ def test_rows_without_times_are_lifted_each_for_itself(
     assert poses.shape == (6, 17, 3)
     assert np.allclose(bone_lengths(poses).sum(-1), starts.size_m)
     alone = single.lift_rows(rays[2:3], confidence[:1], None)
-    # half precision sums in another order for another number of rows
-    assert np.abs(poses[2:3] - alone).max() < 3e-3
+    # sums are in another order for another number of rows
+    assert np.abs(poses[2:3] - alone).max() < rounding(1.0, device)
     order = [3, 0, 5, 1, 4, 2]
-    assert np.abs(single.lift_rows(rays[order], confidence, None) - poses[order]).max() < 3e-3
+    assert np.abs(single.lift_rows(rays[order], confidence, None) - poses[order]).max() < rounding(1.0, device)
 
 
 def test_neighbours_in_time_steady_each_other(lifter: Make, walk: NDArray[np.float64]) -> None:

@@ -1,4 +1,4 @@
-"""The command line as a user meets it: in a process of its own, judged by exit code, messages and files."""
+"""The command line as a user meets it, judged by exit code, messages and files."""
 
 from __future__ import annotations
 
@@ -17,31 +17,13 @@ from PIL import Image
 
 from lifting.optimise.schedule import refining_schedule
 from pipeline.results.result import load_result
+from tests.pipeline.command_line import command, leftovers, refused, run, run_apart
 from tests.pipeline.conftest import write_frames
-
-
-def run(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from pipeline.commands import main; main()", *map(str, arguments)]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300, check=False)
-
-
-def leftovers(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
-
-
-def refused(result: subprocess.CompletedProcess[str], *words: str, code: int = 2) -> None:
-    """One sentence on standard error that holds the words, the exit code, no traceback."""
-    assert result.returncode == code, result.stderr
-    assert "Traceback" not in result.stderr
-    message = [line for line in result.stderr.splitlines() if line.startswith("zedo-video: ")]
-    assert len(message) == 1, result.stderr
-    for word in words:
-        assert word in message[0]
 
 
 def test_one_run_writes_every_format(short_clip: Path, tmp_path: Path) -> None:
     outputs = [tmp_path / f"r.{kind}" for kind in ("gif", "mp4", "webm", "npz", "json")]
-    done = run(short_clip, *[f"--out={path}" for path in outputs], "--gif-width", 320, cwd=tmp_path)
+    done = run_apart(short_clip, *[f"--out={path}" for path in outputs], "--gif-width", 320, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "1 person in 24 frames" in done.stdout
     assert "movenet" in done.stdout and "prior.safetensors" in done.stdout and "r.npz" in done.stdout
@@ -79,7 +61,7 @@ def test_the_result_says_what_made_it(short_clip: Path, tmp_path: Path) -> None:
 
 
 def test_quiet_is_silent(short_clip: Path, tmp_path: Path) -> None:
-    done = run(short_clip, "--out", tmp_path / "r.npz", "--quiet", "--end", 0.3, cwd=tmp_path)
+    done = run_apart(short_clip, "--out", tmp_path / "r.npz", "--quiet", "--end", 0.3, cwd=tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
@@ -343,17 +325,16 @@ def test_interrupt_keeps_the_work(sample: Path, tmp_path: Path) -> None:
     import signal
     import time
 
-    command = [sys.executable, "-c", "from pipeline.commands import main; main()", str(sample), "--out", "r.npz"]
     with subprocess.Popen(
-        command, cwd=tmp_path, stderr=subprocess.PIPE, text=True,
+        command(sample, "--out", "r.npz"), cwd=tmp_path, stderr=subprocess.PIPE, text=True,
         # a shell that runs the tests in the background lets them ignore the signal
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as child:  # fmt: skip
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300  # where other programs run
         while not list(tmp_path.glob("r.npz.work/people-*.npz")) and time.monotonic() < deadline:
             time.sleep(0.05)
         child.send_signal(signal.SIGINT)
-        _, errors = child.communicate(timeout=60)
+        _, errors = child.communicate(timeout=300)
     assert child.returncode == 130
     assert "goes on where detection was" in errors and "Traceback" not in errors
     assert leftovers(tmp_path) == ["r.npz.work"]

@@ -11,8 +11,8 @@ from assets import integrity
 from assets.integrity import asset_path
 from detectors.openmmlab import zoo
 from pipeline import doctor
-from pipeline.commands import cli
 from pipeline.doctor import Finding, examine, findings_table
+from tests.pipeline.command_line import zedo
 
 
 @pytest.fixture
@@ -43,12 +43,12 @@ def test_with_the_extra_the_embedded_model_works_and_weights_are_asked_for() -> 
 def test_the_command_prints_the_table_and_its_exit_code_tells(
     without_mmpose: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main(["doctor"], standalone_mode=False) == 0
+    assert zedo("doctor") == 0
     printed = capsys.readouterr().out
     assert "detector movenet" in printed and "pip install -c constraints.txt '.[mmpose]'" in printed
     broken = Finding("engine", "broken", "no oil", "add some")
     monkeypatch.setattr(doctor, "examine", lambda: iter([broken]))
-    assert cli.main(["doctor"], standalone_mode=False) == 1
+    assert zedo("doctor") == 1
     assert "engine: add some" in capsys.readouterr().out
 
 

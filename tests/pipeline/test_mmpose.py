@@ -9,13 +9,9 @@ import numpy as np
 import pytest
 
 from detectors.openmmlab.zoo import EMBEDDED_POSE, missing_packages
-from pipeline.commands import cli
 from pipeline.errors import InputError
 from pipeline.results.result import load_result
-
-
-def zedo(*arguments: object) -> None:
-    cli.main([str(argument) for argument in arguments], standalone_mode=False)
+from tests.pipeline.command_line import zedo
 
 
 @pytest.mark.skipif(

@@ -10,17 +10,12 @@ import pytest
 from detectors.openmmlab import zoo
 from detectors.openmmlab.zoo import missing_packages
 from pipeline.bench import detectors as detector_bench
-from pipeline.commands import cli
-
-
-def zedo(*arguments: object) -> None:
-    cli.main([str(argument) for argument in arguments], standalone_mode=False)
+from tests.pipeline.command_line import zedo
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The two smallest networks, one of them without weights, on one thread."""
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setenv("ZEDO_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(detector_bench, "_NETWORKS", detector_bench._NETWORKS[:2])
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,23 +16,9 @@ from lifting.prior.network import ScoreNetwork
 from lifting.settings import LiftSettings
 from pipeline.bench import lifting as benchmarking
 from pipeline.bench.case import Case, dense_flops, matmul_rate
-from pipeline.commands import cli
 from pipeline.errors import InputError, UserError
 from pipeline.machine import peak_memory_bytes, reset_peak_memory
-
-
-@pytest.fixture(autouse=True)
-def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Two threads on a busy machine wait for each other, in the processes of the cases, too."""
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-def zedo(*arguments: object) -> None:
-    cli.main([str(argument) for argument in arguments], standalone_mode=False)
+from tests.pipeline.command_line import zedo
 
 
 def pretend(case: Case) -> dict[str, Any]:

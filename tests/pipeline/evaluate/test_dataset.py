@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,24 +20,16 @@ from lifting.optimise.reference import PublishedIPO
 from lifting.prior.control import ControlNetwork
 from lifting.prior.network import ScoreNetwork
 from lifting.prior.weights import save_prior
-from pipeline.commands import cli
 from pipeline.errors import InputError, OutputError
 from pipeline.evaluate.dataset import load_dataset, measure, restricted
 from pipeline.evaluate.protocol import COMPARED, differences, load_benchmark
 from pipeline.evaluate.subject import load_subject
 from pipeline.progress import QuietReporter
 from tests.benchmark_files import WRITERS, write_dataset
+from tests.pipeline import command_line
+from tests.pipeline.command_line import leftovers, refused, run
 
 COUNT = 6
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Two threads on a busy machine wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +59,7 @@ def small_priors(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def zedo(*arguments: object) -> None:
-    cli.main([str(argument) for argument in ("evaluate", *arguments)], standalone_mode=False)
+    command_line.zedo("evaluate", *arguments)
 
 
 def evaluate(*arguments: object, json_file: Path) -> dict[str, Any]:
@@ -342,13 +331,9 @@ def test_what_no_loader_has_thought_of_is_a_sentence(data: dict[str, Path], monk
 def test_a_hostile_file_is_one_sentence_and_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data/h36m_test.pkl").write_bytes(b"cposix\nmkdir\n(S'made'\ntR.")
-    command = [sys.executable, "-c", "from pipeline.commands import main; main()", "evaluate", "h36m"]
-    done = subprocess.run(
-        [*command, "--data", "data", "--json", "out/r.json"], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 2 and done.stdout == "" and done.stderr.count("\n") == 1
-    assert done.stderr.startswith("zedo-video: h36m_test.pkl wants to run posix.mkdir")
-    assert [path.name for path in tmp_path.iterdir()] == ["data"]
+    done = run("evaluate", "h36m", "--data", "data", "--json", "out/r.json", cwd=tmp_path)
+    refused(done, "h36m_test.pkl wants to run posix.mkdir")
+    assert done.stdout == "" and done.stderr.count("\n") == 1 and leftovers(tmp_path) == ["data"]
 
 
 def test_the_help_knows_every_data_set(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 
 from assets.integrity import asset_path
@@ -20,26 +16,13 @@ from detectors.layouts import COCO_17, H36M_17
 from lifting.benchmarks.multiview import LIMBS
 from lifting.initial.network import InitialNetwork
 from lifting.initial.weights import save_initialiser
-from pipeline.commands import cli
 from pipeline.errors import InputError
 from pipeline.evaluate.mocap import load_mocap
 from pipeline.evaluate.multiview import load_reference
+from tests.pipeline.command_line import leftovers, refused, run, zedo
 from tests.pipeline.conftest import write_frames
 
 FRAMES = 14
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Two threads on a busy machine wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-def zedo(*arguments: object) -> None:
-    cli.main([str(argument) for argument in arguments], standalone_mode=False)
 
 
 def mocap_arrays() -> dict[str, Any]:
@@ -255,9 +238,6 @@ class TestMultiview:
 
 def test_bad_input_is_one_sentence_and_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "text.npz").write_text("no archive")
-    command = [sys.executable, "-c", "from pipeline.commands import main; main()", "evaluate", "mocap"]
-    command += ["--data", "text.npz", "--json", "out/r.json"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 2 and done.stdout == ""
-    assert done.stderr.startswith("zedo-video: text.npz is no .npz") and done.stderr.count("\n") == 1
-    assert [path.name for path in tmp_path.iterdir()] == ["text.npz"]
+    done = run("evaluate", "mocap", "--data", "text.npz", "--json", "out/r.json", cwd=tmp_path)
+    refused(done, "text.npz is no .npz")
+    assert done.stdout == "" and done.stderr.count("\n") == 1 and leftovers(tmp_path) == ["text.npz"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import re
 import signal
 import socket
@@ -25,7 +24,6 @@ from numpy.typing import NDArray
 
 from detectors.people import Person2D
 from lifting.geometry.camera import Camera
-from pipeline.commands import cli
 from pipeline.errors import InputError, OutputError
 from pipeline.live.feed import Feed, Picture
 from pipeline.live.recorder import Recorder
@@ -35,20 +33,13 @@ from pipeline.live.source import SourceLost
 from pipeline.live.stats import Meter
 from pipeline.media.decode import VideoInfo, read_frames
 from pipeline.results.result import load_result
+from tests.pipeline.command_line import command, zedo
 from tests.pipeline.live.test_parts import Camera10, pose, somebody
-
-
-def zedo(*arguments: object) -> Any:
-    return cli.main([str(argument) for argument in arguments], standalone_mode=False)
 
 
 def started(*arguments: object) -> subprocess.Popen[str]:
     """The program in a process of its own."""
-    program = "from pipeline.commands import main; main()"
-    return subprocess.Popen(
-        [sys.executable, "-c", program, *map(str, arguments)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
+    return subprocess.Popen(command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def until(condition: Callable[[], object], seconds: float = 30.0) -> None:

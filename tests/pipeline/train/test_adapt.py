@@ -18,7 +18,7 @@ from lifting.training.adapt import AdaptSettings
 from pipeline.errors import InputError
 from pipeline.progress import QuietReporter
 from pipeline.train.adapt import adapt, judge_priors, load_small_poses, write_infants
-from tests.pipeline.test_cli import refused, run
+from tests.pipeline.command_line import refused, run
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from pipeline.errors import InputError, OutputError
 from pipeline.train.data import load_poses
 from pipeline.train.pose_files import PrepareSettings
 from pipeline.train.prepare import prepare
-from tests.pipeline.test_cli import leftovers, refused, run
+from tests.pipeline.command_line import leftovers, refused, run
 from tests.pipeline.train.walking import BODY, Walk, expected, names, scrambled, walk, write_bvh
 
 EVERY = PrepareSettings(fps=1000, least_move=0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -25,7 +24,7 @@ from pipeline.progress import QuietReporter
 from pipeline.train.data import load_poses
 from pipeline.train.priors import train_prior
 from pipeline.train.settings import read_initialiser_settings, read_train_settings
-from tests.pipeline.test_cli import refused, run
+from tests.pipeline.command_line import refused, run
 
 CONFIGS = Path(__file__).parents[3] / "configs"
 TINY = TrainSettings(steps=6, batch=64, hidden=32, embed=16, warm_up=2)
@@ -103,7 +102,6 @@ def test_two_processes_make_the_prior_that_one_makes(poses: Path, tmp_path: Path
     done = subprocess.run(
         [*map(str, together), *map(str, arguments), "--out", "two"],
         cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("the weights are") == 1, "the first process alone reports"
@@ -183,32 +181,14 @@ def test_a_start_is_trained_and_used(poses: Path, tmp_path: Path) -> None:
     assert header.startswith("step,train,pose_mm,told_body_mm,best_mode_mm,likeliest_mode_mm,pose_alone_mm")
     assert (tmp_path / "run" / "curve.png").stat().st_size > 1000
     # another run goes on from these weights: with a learning rate of nothing they stay
-    more = (
-        *arguments,
-        "--start",
-        "run/initialiser.safetensors",
-        "--steps",
-        "1",
-        "--learning-rate",
-        "1e-12",
-        "--batch",
-        "32",
-    )
-    done = run(*more, "--out", "more", cwd=tmp_path)
+    weights = ("--start", "run/initialiser.safetensors")
+    changes = ("--steps", 1, "--learning-rate", "1e-12", "--batch", 32)
+    done = run(*arguments, *weights, *changes, "--out", "more", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     further, _ = load_initialiser(tmp_path / "more" / "initialiser.safetensors")
     pairs = zip(network.state_dict().values(), further.state_dict().values(), strict=True)
     assert all(torch.allclose(one, other, atol=1e-4) for one, other in pairs)
-    other = (
-        "train",
-        "start",
-        "--data",
-        "moving.npz",
-        "--validation",
-        "moving.npz",
-        "--start",
-        "run/initialiser.safetensors",
-    )
+    other = ("train", "initialiser", "--data", "moving.npz", "--validation", "moving.npz", *weights)
     refused(run(*other, "--out", "wide", cwd=tmp_path), "hidden = 64")
     refused(run(*other[:-1], "no.safetensors", "--out", "wide", cwd=tmp_path), "no.safetensors")
     # the same command has nothing left to do; another size is another run

@@ -56,6 +56,11 @@ class LiftSettings:
         if not 0 < self.overlap < self.window:
             raise ValueError(f"windows of {self.window} frames cannot overlap by {self.overlap}")
 
+    @property
+    def candidates(self) -> int:
+        """How many results the prior chooses among: the published optimiser has one, whatever was asked for."""
+        return self.hypotheses if self.preset == "fast" else 1
+
     def schedule(self) -> Schedule:
         """The steps of the preset."""
         if self.preset == "reference":

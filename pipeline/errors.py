@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["InputError", "OutputError", "UserError", "unexpected"]
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+__all__ = ["InputError", "OutputError", "UserError", "as_input_error", "unexpected"]
 
 
 class UserError(Exception):
@@ -25,6 +28,15 @@ class OutputError(UserError):
     """A result cannot be written where it was asked for."""
 
     exit_code = 2
+
+
+@contextmanager
+def as_input_error() -> Iterator[None]:
+    """What the stages refuse (a weight file, a device, a setting: ValueError) is the user's to fix: an InputError."""
+    try:
+        yield
+    except ValueError as error:
+        raise InputError(str(error)) from error
 
 
 def unexpected(error: BaseException) -> str:

@@ -93,8 +93,8 @@ def _run(
         clock = now
 
     from detectors.tracking.link import track_people
-    from pipeline.stages.detect import detect_people, load_detector, stored_people
-    from pipeline.stages.lift import lift_tracks, load_lifter
+    from pipeline.load import load_detector, load_lifter
+    from pipeline.stages.detect import detect_people, stored_people
 
     # Everything that can be wrong with what was given is found before the long part of the work.
     lifter, prior = load_lifter(settings)
@@ -121,7 +121,7 @@ def _run(
     tracks = choose_people(track_people(people), settings)
     lap("detect")
     with reporter.stage("lift", sum(map(len, tracks))) as advance:
-        lifted = lift_tracks(lifter, tracks, camera, advance)
+        lifted = lifter.lift(tracks, camera, lambda done, total: advance(done))
     if not lifted:
         what = "people were found, but never enough of a body to lift" if tracks else "nobody was found"
         warnings.append(f"{what} in {source}; the result is empty")

@@ -26,8 +26,8 @@ from lifting.live.lifter import LiveLifter
 from lifting.optimise.reference import PublishedIPO, lift_reference
 from lifting.prior.weights import load_prior
 from lifting.settings import LiftSettings
+from pipeline.load import load_detector
 from pipeline.media.decode import read_frames
-from pipeline.stages.detect import load_detector
 
 CLIP = Path(__file__).parents[1] / "assets" / "sample.mp4"
 

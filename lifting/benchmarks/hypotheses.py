@@ -20,7 +20,7 @@ from lifting.prior.energy import energy_noise
 from lifting.prior.weights import Prior
 from lifting.settings import LiftSettings
 
-__all__ = ["FastHypotheses", "Hypotheses", "Judge", "ReferenceHypotheses", "block_rows"]
+__all__ = ["Chooser", "FastHypotheses", "Hypotheses", "ReferenceHypotheses", "block_rows"]
 
 Array = NDArray[np.float64]
 
@@ -156,8 +156,8 @@ class FastHypotheses:
         return Lifter(self._prior, one, self._settings, self._device)
 
 
-class Judge:
-    """What we choose hypotheses by, without truth: how unlikely poses are to the prior, and how far from the 2D.
+class Chooser:
+    """What we choose among hypotheses by, without truth: how unlikely poses are to the prior, and how far from the 2D.
 
     Args:
         prior: of 17 joints.

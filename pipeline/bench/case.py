@@ -101,20 +101,20 @@ def measure(case: Case) -> Timing:
     import numpy as np
     import torch
 
-    from lifting.device import matmul_dtype
     from lifting.settings import LiftSettings
-    from pipeline.evaluate.lifter import evaluations_per_pose, load_measured
+    from pipeline.load import load_lifter
+    from pipeline.settings import load_settings
 
     given = {"preset": case.preset, "prior": case.prior and Path(case.prior), "device": case.device}
     # A window as long as the batch: the rows are optimised together.
     window = max(case.batch, LiftSettings.window)
-    lifter, prior = load_measured(given, window=window)
+    lifter, prior = load_lifter(load_settings(None, given), window=window)
     device = lifter.device
-    dtype = matmul_dtype(device) if case.preset == "fast" else torch.float32
+    dtype = getattr(torch, lifter.describe()["matrix_products_in"])
     rays = _sample_rays(case.batch)
     sure = np.ones(rays.shape[:2])
     # Two steps make every allocation and start every thread that the many steps will use.
-    load_measured({**given, "steps": 2}, window=window)[0].lift_rows(rays, sure, None)
+    load_lifter(load_settings(None, {**given, "steps": 2}), window=window)[0].lift_rows(rays, sure, None)
     rate = matmul_rate(prior.network, case.batch, dtype, device)
     reset_peak_memory()
     seconds: list[float] = []
@@ -123,10 +123,11 @@ def measure(case: Case) -> Timing:
     peak = peak_memory_bytes()
     # Once before and once after: other programs come and go.
     rate = max(rate, matmul_rate(prior.network, case.batch, dtype, device))
+    evaluations = len(lifter.settings.schedule()) * lifter.settings.candidates
     return Timing(
         dtype=str(dtype).removeprefix("torch."),
         seconds=tuple(seconds),
-        gflop_per_pose=dense_flops(prior.network) * evaluations_per_pose(lifter) / 1e9,
+        gflop_per_pose=dense_flops(prior.network) * evaluations / 1e9,
         matmul_gflops=rate / 1e9,
         peak_mb=None if peak is None else peak / 1e6,
         device_peak_mb=torch.cuda.max_memory_allocated(device) / 1e6 if device.type == "cuda" else None,

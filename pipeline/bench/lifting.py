@@ -57,15 +57,17 @@ def bench(
     Raises:
         InputError: the data, the prior or the device cannot be used.
     """
-    from pipeline.evaluate.lifter import load_measured
     from pipeline.evaluate.mocap import frame_views, load_mocap
+    from pipeline.load import load_lifter
+    from pipeline.settings import load_settings
 
     began = time.perf_counter()
     # What cannot be used is found before the long part of the work.
     mocap = None if data is None else load_mocap(data)
     if mocap is not None:
         frame_views(mocap, count=count, noise_px=_NOISE_PX, seed=seed)
-    lifters = {preset: load_measured({"preset": preset, "prior": prior_file, "device": device}) for preset in PRESETS}
+    common = {"prior": prior_file, "device": device}
+    lifters = {preset: load_lifter(load_settings(None, {"preset": preset, **common})) for preset in PRESETS}
     sizes = sorted(set(batches))
     groups: list[dict[str, Any]] = []
     with reporter.stage("bench", len(PRESETS) * len(sizes)) as advance:

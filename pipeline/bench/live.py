@@ -42,14 +42,15 @@ def bench_live(
     from assets.integrity import asset_path
     from lifting.geometry.camera import DEFAULT_FOV_DEG, Camera
     from pipeline.live.feed import Feed
-    from pipeline.live.loading import load_live_detector, load_live_lifter, one_thread
-    from pipeline.live.session import Session
+    from pipeline.live.session import Session, one_thread
     from pipeline.live.source import open_source
     from pipeline.live.stats import Meter
+    from pipeline.load import load_live_detector, load_live_lifter
+    from pipeline.settings import RunSettings
 
     path = source or asset_path("sample.mp4")
     one_thread()
-    lifter, prior = load_live_lifter(prior_file=prior_file)
+    lifter, prior = load_live_lifter(RunSettings(prior=prior_file))
     detector = load_live_detector()
     opened = open_source(str(path), loop=True)
     video = opened.video

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +10,9 @@ import click
 
 if TYPE_CHECKING:
     from lifting.benchmarks.datasets.contract import Dataset, Keypoints
-    from lifting.live.lifter import LiveLifter
     from pipeline.evaluate.subject import Subject
     from pipeline.results.report import Report
+    from pipeline.settings import RunSettings
 
 __all__ = ["command"]
 
@@ -76,17 +76,19 @@ def mocap(
     json_file: Path | None, quiet: bool, **given: Any,
 ) -> None:  # fmt: skip
     """Motion capture before synthetic cameras: single frames and sequences, exact and noisy 2D."""
-    from pipeline.evaluate.lifter import load_measured
     from pipeline.evaluate.mocap import evaluate_mocap, load_mocap, mocap_table
+    from pipeline.load import load_lifter, load_live_lifter
     from pipeline.progress import ConsoleReporter, QuietReporter, Reporter
+    from pipeline.settings import load_settings
 
     reporter: Reporter = QuietReporter() if quiet else ConsoleReporter()
     test = load_mocap(data)
     _check(json_file)
-    lifter, prior = load_measured(given)
+    settings = load_settings(None, given)
+    lifter, prior = load_lifter(settings)
     report = evaluate_mocap(
         test, lifter, prior, reporter, count=count, sequences=sequences, noise_px=noise_px, seed=seed,
-        many=_many(templates, given), live=_live_lifter(given) if live else None,
+        many=_many(templates, settings), live=load_live_lifter(settings)[0] if live else None,
     )  # fmt: skip
     reporter.say(mocap_table(report))
     _write(json_file, report)
@@ -110,20 +112,21 @@ def multiview(
     **given: Any,
 ) -> None:  # fmt: skip
     """Real videos of one person from calibrated cameras, each lifted from file to joints."""
-    from pipeline.evaluate.lifter import load_measured
     from pipeline.evaluate.multiview import CAMERAS, evaluate_multiview, load_reference, multiview_table
+    from pipeline.load import load_detector, load_lifter
     from pipeline.progress import ConsoleReporter, QuietReporter, Reporter
-    from pipeline.stages.detect import load_detector
+    from pipeline.settings import load_settings
 
     reporter: Reporter = QuietReporter() if quiet else ConsoleReporter()
     reference, videos = load_reference(data)
     _check(json_file)
-    lifter, prior = load_measured(given)
+    settings = load_settings(None, given)
+    lifter, prior = load_lifter(settings)
     cameras = CAMERAS if camera == "both" else (camera,)
     detector = load_detector(detector_name, reporter=reporter)
-    if templates is not None and lifter.settings.preset != "fast":
+    if templates is not None and settings.preset != "fast":
         raise click.UsageError("--starting-poses goes with --preset fast here: tracks are lifted, not single frames")
-    many = _many(templates, given)
+    many = _many(templates, settings)
     report = evaluate_multiview(reference, videos, detector, lifter, prior, reporter, cameras=cameras, many=many)
     reporter.say(multiview_table(report))
     _write(json_file, report)
@@ -154,7 +157,7 @@ def _dataset_command(dataset: Dataset) -> click.Command:
         click.option("--mirroring", is_flag=True, help="PA-MPJPE may mirror, as in the public evaluation of ZeDO."),
         click.option("--preset", type=click.Choice(["fast", "reference"]), help="fast, or as published."),
         click.option("--steps", type=click.IntRange(min=1), metavar="N", help="Optimiser steps."),
-        click.option("--prior", "prior_file", type=click.Path(path_type=Path), metavar="FILE", help="Another prior."),
+        click.option("--prior", type=click.Path(path_type=Path), metavar="FILE", help="Another prior."),
         click.option("--initialiser", type=click.Path(path_type=Path), metavar="FILE", help="Of `train initialiser`."),
         click.option("--weights", type=click.Choice(["ema", "raw"]), default="ema", show_default=True,
                      help="Of a checkpoint that has both."),
@@ -178,7 +181,8 @@ def _dataset_command(dataset: Dataset) -> click.Command:
 
 def _evaluate(
     name: str, *, data: Path, joints: int | None, keypoints: Keypoints, stride: int | None, mirroring: bool, seed: int,
-    predictions: Path | None, json_file: Path | None, quiet: bool, **given: Any,
+    predictions: Path | None, json_file: Path | None, quiet: bool, prior: Path | None, initialiser: Path | None,
+    device: str, weights: str, control: bool, **given: Any,
 ) -> None:  # fmt: skip
     from pipeline.evaluate.dataset import (
         evaluate_dataset,
@@ -190,6 +194,7 @@ def _evaluate(
     )
     from pipeline.evaluate.subject import load_subject
     from pipeline.evaluate.tables import dataset_table
+    from pipeline.load import load_models
     from pipeline.progress import ConsoleReporter, QuietReporter, Reporter
 
     reporter: Reporter = QuietReporter() if quiet else ConsoleReporter()
@@ -201,30 +206,24 @@ def _evaluate(
         report = evaluate_dataset(measured, blocks, protocol, {}, reflection=mirroring, seed=seed)
         _write(json_file, report)
     else:
-        method = load_subject(measured.benchmark.ipo, seed=seed, **given)
+        models = load_models(prior, None, initialiser, device, ema=weights == "ema", control=control)
+        subject = load_subject(measured.benchmark.ipo, models, seed=seed, **given)
         _check(json_file)
-        measured = restricted(measured, method.joints)
-        report = measure(measured, method, reporter, reflection=mirroring, seed=seed, json_file=json_file)
+        measured = restricted(measured, subject.joints)
+        report = measure(measured, subject, reporter, reflection=mirroring, seed=seed, json_file=json_file)
     reporter.say(dataset_table(report))
 
 
-def _many(templates: int | None, given: Mapping[str, Any]) -> Subject | None:
+def _many(templates: int | None, settings: RunSettings) -> Subject | None:
     """The prior and preset of an evaluation from each of many template poses; None if none were asked for."""
     from lifting.optimise.reference import PublishedIPO
     from pipeline.evaluate.subject import load_subject
+    from pipeline.load import load_models
 
     if templates is None:
         return None
-    return load_subject(
-        PublishedIPO(), hypotheses=templates, preset=given["preset"], steps=given["steps"],
-        prior_file=given["prior"], initialiser=given["initialiser"], device=given["device"] or "auto",
-    )  # fmt: skip
-
-
-def _live_lifter(given: Mapping[str, Any]) -> LiveLifter:
-    from pipeline.live.loading import load_live_lifter
-
-    return load_live_lifter(prior_file=given["prior"], initialiser=given["initialiser"])[0]
+    models = load_models(settings.prior, None, settings.initialiser, settings.device, control=False)
+    return load_subject(PublishedIPO(), models, hypotheses=templates, preset=settings.preset, steps=settings.steps)
 
 
 def _either(values: Iterable[object]) -> str:

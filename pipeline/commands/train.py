@@ -89,16 +89,13 @@ def initialiser(
 ) -> None:
     """Train the initialiser of the fast preset: from the keypoints of a frame and its neighbours to a pose."""
     from lifting.initial.weights import load_initialiser
-    from lifting.prior.weights import PriorError
-    from pipeline.errors import InputError
+    from pipeline.errors import as_input_error
     from pipeline.train.priors import train_initialiser
     from pipeline.train.settings import read_initialiser_settings
 
     reporter = _reporter(quiet)
-    try:
+    with as_input_error():
         begin, sha256 = (None, None) if start is None else load_initialiser(start)
-    except PriorError as error:
-        raise InputError(str(error)) from error
     settings = read_initialiser_settings(config, {**given, "start": sha256})
     limit = None if minutes is None else minutes * 60
     finished = train_initialiser(data, validation, folder, settings, device, reporter, limit, begin)
@@ -222,8 +219,7 @@ def clusters(data: Path, out: Path, counts: tuple[int, ...], seed: int) -> None:
 def average(files: tuple[Path, ...], out: Path) -> None:
     """The mean of the weights of several priors, or of several initialisers, that began from the same weights."""
     from lifting.prior.averaging import average as write_mean
-    from lifting.prior.weights import PriorError
-    from pipeline.errors import InputError, OutputError
+    from pipeline.errors import InputError, OutputError, as_input_error
     from pipeline.files.atomic import atomic_path, check_writable
 
     if out.suffix.lower() != ".safetensors":
@@ -231,11 +227,8 @@ def average(files: tuple[Path, ...], out: Path) -> None:
     if len(files) < 2:
         raise InputError("a mean needs two files or more")
     check_writable(out, overwrite=True)
-    try:
-        with atomic_path(out) as partial:
-            write_mean(files, partial)
-    except PriorError as error:
-        raise InputError(str(error)) from error
+    with as_input_error(), atomic_path(out) as partial:
+        write_mean(files, partial)
 
 
 def _adapt(
@@ -262,13 +255,11 @@ def _adapt(
 
 
 def _prior(path: Path | None) -> Prior:
-    from lifting.prior.weights import PriorError, load_prior
-    from pipeline.errors import InputError
+    from lifting.prior.weights import load_prior
+    from pipeline.errors import as_input_error
 
-    try:
+    with as_input_error():
         return load_prior(path)
-    except PriorError as error:
-        raise InputError(str(error)) from error
 
 
 def _reporter(quiet: bool) -> Reporter:

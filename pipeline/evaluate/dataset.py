@@ -141,15 +141,15 @@ def given_blocks(predicted: NDArray[np.float64]) -> Iterator[Block]:
     yield Block(slice(0, predicted.shape[1]), predicted, None)
 
 
-def lifted_blocks(measured: Measured, method: Subject, workspace: Workspace, reporter: Reporter) -> Iterator[Block]:
+def lifted_blocks(measured: Measured, subject: Subject, workspace: Workspace, reporter: Reporter) -> Iterator[Block]:
     """Lift every pose from every start; what the workspace holds is not lifted again.
 
     Raises:
         OutputError: the disk is full.
     """
-    poses, count = method.seen(measured.poses), method.hypotheses.count
+    poses, count = subject.seen(measured.poses), subject.hypotheses.count
     rays = poses.rays()
-    blocks = [slice(first, first + method.block_rows) for first in range(0, len(poses), method.block_rows)]
+    blocks = [slice(first, first + subject.block_rows) for first in range(0, len(poses), subject.block_rows)]
     # All poses from one start after the other: each start is prepared once.
     work = [(which, block) for which in range(count) for block in blocks]
     with reporter.stage("lift", count * len(poses)) as advance:
@@ -157,29 +157,29 @@ def lifted_blocks(measured: Measured, method: Subject, workspace: Workspace, rep
         for index in range(workspace.count(_STAGE), len(work)):
             which, block = work[index]
             advance(done)
-            joints = method.hypotheses.lift(which, rays[block], poses.confidence[block])
-            kept: dict[str, NDArray[Any]] = {"joints_m": joints[:, method.places(measured.poses)].astype(np.float32)}
-            if method.judge is not None:
-                kept["cost"] = method.judge.cost(joints, rays[block], poses.confidence[block])
+            joints = subject.hypotheses.lift(which, rays[block], poses.confidence[block])
+            kept: dict[str, NDArray[Any]] = {"joints_m": joints[:, subject.places(measured.poses)].astype(np.float32)}
+            if subject.chooser is not None:
+                kept["cost"] = subject.chooser.cost(joints, rays[block], poses.confidence[block])
             workspace.append(_STAGE, index, kept)
             done += len(joints)
         advance(done)
     for number, block in enumerate(blocks):
         stored = [next(workspace.chunks(_STAGE, which * len(blocks) + number)) for which in range(count)]
-        judged = None if method.judge is None else np.stack([chunk["cost"] for chunk in stored])
+        judged = None if subject.chooser is None else np.stack([chunk["cost"] for chunk in stored])
         yield Block(block, np.stack([chunk["joints_m"] for chunk in stored]), judged)
 
 
-def _fingerprint(measured: Measured, method: Subject) -> dict[str, Any]:
+def _fingerprint(measured: Measured, subject: Subject) -> dict[str, Any]:
     """What a resumed run must share with the killed one: the same poses, lifted in the same way."""
     digest = hashlib.sha256()
     for array in (measured.poses.keypoints_px, measured.poses.confidence, measured.poses.K):
         digest.update(np.ascontiguousarray(array).tobytes())
     return {
         "poses": digest.hexdigest(),
-        "protocol": method.protocol,
-        "provenance": method.provenance,
-        "block_rows": method.block_rows,
+        "protocol": subject.protocol,
+        "provenance": subject.provenance,
+        "block_rows": subject.block_rows,
     }
 
 
@@ -247,7 +247,7 @@ def evaluate_dataset(
 
 def measure(
     measured: Measured,
-    method: Subject,
+    subject: Subject,
     reporter: Reporter,
     *,
     reflection: bool = False,
@@ -260,7 +260,7 @@ def measure(
     was. Without a file nothing is left.
 
     Args:
-        measured, method: what is lifted, and what lifts it.
+        measured, subject: what is lifted, and what lifts it.
         reporter: gets the progress.
         reflection, seed: see ``evaluate_dataset``.
         json_file: of the report.
@@ -275,11 +275,11 @@ def measure(
             workspace = Workspace(Path(folder) / "poses", {})
         else:
             stack.enter_context(claimed([json_file]))
-            workspace = Workspace.beside(json_file, _fingerprint(measured, method))
+            workspace = Workspace.beside(json_file, _fingerprint(measured, subject))
         resumed = workspace.count(_STAGE)
-        blocks = lifted_blocks(measured, method, workspace, reporter)
+        blocks = lifted_blocks(measured, subject, workspace, reporter)
         report = evaluate_dataset(
-            measured, blocks, method.protocol, method.provenance, reflection=reflection, seed=seed
+            measured, blocks, subject.protocol, subject.provenance, reflection=reflection, seed=seed
         )
         seconds = time.perf_counter() - began
         report = replace(report, time={**report.time, "seconds": seconds, "resumed": resumed > 0})

@@ -22,13 +22,12 @@ from lifting.live.lifter import LiveLifter
 from lifting.metrics import EXPECTED_COVERAGE
 from lifting.prior.weights import Prior
 from pipeline.errors import InputError
-from pipeline.evaluate.lifter import describe_method
 from pipeline.evaluate.live import lift_sequences_live
 from pipeline.evaluate.subject import Subject
 from pipeline.files.archive import load_arrays
 from pipeline.machine import describe_machine
 from pipeline.progress import Reporter
-from pipeline.results.report import Report, describe_lifting, table_text
+from pipeline.results.report import Report, describe_lifting, describe_method, table_text
 from pipeline.train.data import load_poses
 
 __all__ = ["MocapData", "evaluate_mocap", "frame_views", "load_mocap", "mocap_table"]
@@ -218,8 +217,8 @@ def _from_many(view: SyntheticView, many: Subject, rng: np.random.Generator) -> 
     predicted = np.stack(lifted)
     errors = hypothesis_errors(predicted, poses, slice(None), range(len(H36M_17)), reflection=False)
     rows = {"oracle": oracle(errors)}
-    if many.judge is not None:
-        cost = np.stack([many.judge.cost(joints, poses.rays(), poses.confidence) for joints in predicted])
+    if many.chooser is not None:
+        cost = np.stack([many.chooser.cost(joints, poses.rays(), poses.confidence) for joints in predicted])
         rows = {"our choice": chosen(errors, cost.argmin(axis=0)), **rows}
     ms = (time.perf_counter() - began) / count * 1000
     return [
@@ -293,7 +292,7 @@ def _protocol(data: MocapData, lifter: Lifter, *, frames: int, clips: list[int],
         "fps": data.fps,
         "times": "as recorded" if data.timed else "nominal: poses in which nobody moved were left out of the file",
         "joints": 17,
-        **describe_method(lifter),
+        **describe_method(lifter.settings),
         "mpjpe": "pelvis on pelvis, no scaling",
         "pa_mpjpe": "after similarity alignment per frame, without mirroring",
         "acceleration_error": "of root-relative joints, mm per frame squared",

@@ -20,14 +20,13 @@ from lifting.geometry.camera import Camera
 from lifting.lifter import Lifter
 from lifting.prior.weights import Prior
 from pipeline.errors import InputError
-from pipeline.evaluate.lifter import describe_method
 from pipeline.evaluate.subject import Subject
 from pipeline.files.archive import load_arrays
 from pipeline.files.workspace import Workspace
 from pipeline.machine import describe_machine
 from pipeline.media.decode import VideoInfo, probe
 from pipeline.progress import Reporter
-from pipeline.results.report import Report, describe_lifting, table_text, versions
+from pipeline.results.report import Report, describe_lifting, describe_method, table_text, versions
 from pipeline.settings import RunSettings
 from pipeline.stages.camera import choose_camera
 from pipeline.stages.detect import detect_people, stored_people
@@ -180,14 +179,14 @@ def _from_many(
     reliable: NDArray[np.bool_],
 ) -> dict[str, float]:
     """The main person from every template pose: our choice among the tracks, and the best pose of each frame."""
-    assert isinstance(many.hypotheses, FastHypotheses) and many.judge is not None
+    assert isinstance(many.hypotheses, FastHypotheses) and many.chooser is not None
     errors, costs = [], []
     for which in range(many.hypotheses.count):
         (track,) = many.hypotheses.lifter(which).lift([person], camera)
         errors.append(view_errors(track, reference.frames, limbs)[0][reliable] * 1000)
         rows = np.isfinite(track.raw_joints_m).all(axis=(1, 2))
         rays = np.nan_to_num(camera.rays(track.keypoints_px[rows]))
-        costs.append(many.judge.cost(track.raw_joints_m[rows], rays, track.confidence[rows]).mean())
+        costs.append(many.chooser.cost(track.raw_joints_m[rows], rays, track.confidence[rows]).mean())
     return {
         "our_choice_pa_mpjpe_mm": _median(errors[int(np.argmin(costs))]),
         "oracle_pa_mpjpe_mm": _median(np.min(errors, axis=0)),
@@ -219,7 +218,7 @@ def _protocol(videos: Sequence[Path], reference: Reference, lifter: Lifter, reli
         "pa_mpjpe": "similarity alignment per frame on the 12 joints, without mirroring; median over the frames in "
         "which the person was found, mean over cameras",
         "mpjpe": "middle of the hips on middle of the hips, no scaling; median and mean likewise",
-        **describe_method(lifter),
+        **describe_method(lifter.settings),
     }
 
 

@@ -4,29 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
 
-from assets.integrity import AssetError
 from detectors.layouts import H36M_17
 from lifting.benchmarks.datasets import PoseSet
-from lifting.benchmarks.hypotheses import FastHypotheses, Hypotheses, Judge, ReferenceHypotheses, block_rows
+from lifting.benchmarks.hypotheses import Chooser, FastHypotheses, Hypotheses, ReferenceHypotheses, block_rows
 from lifting.body.infants import typical_infant
 from lifting.body.joints import LIMBS_12
-from lifting.device import choose_device
-from lifting.initial.weights import load_templates
 from lifting.optimise.reference import PublishedIPO
-from lifting.prior.weights import Prior, PriorError, load_prior
+from lifting.prior.control import ControlNetwork
+from lifting.prior.weights import load_prior
 from lifting.settings import LiftSettings
-from pipeline.errors import InputError
+from pipeline.errors import InputError, as_input_error
+from pipeline.load import Models
 from pipeline.results.report import versions
 
 __all__ = ["Subject", "load_subject"]
-
-Weights = Literal["ema", "raw"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +31,7 @@ class Subject:
 
     Attributes:
         hypotheses: one way to lift per template pose.
-        judge: chooses among them without the truth; None where there is only one.
+        chooser: chooses among them without the truth; None where there is only one.
         joints: names of those of the prior.
         block_rows: how many poses at once.
         protocol: weights, preset and what else belongs to the protocol.
@@ -43,7 +39,7 @@ class Subject:
     """
 
     hypotheses: Hypotheses
-    judge: Judge | None
+    chooser: Chooser | None
     joints: tuple[str, ...]
     block_rows: int
     protocol: Mapping[str, Any]
@@ -73,90 +69,74 @@ class Subject:
 
 def load_subject(
     ipo: PublishedIPO,
+    models: Models,
     *,
     hypotheses: int = 1,
     preset: Literal["fast", "reference"] | None = None,
     steps: int | None = None,
-    prior_file: Path | None = None,
-    initialiser: Path | None = None,
-    weights: Weights = "ema",
-    control: bool = False,
-    device: str = "auto",
     seed: int = 0,
 ) -> Subject:
-    """The prior and what lifts with it.
+    """What lifts with these models.
 
     Args:
         ipo: of the published optimiser on the data set.
+        models: prior, template poses, initialiser and device; see ``pipeline.load``.
         hypotheses: S, number of template poses.
         preset: None is ``"fast"``, or ``"reference"`` for infants.
         steps: of the optimiser; None is what the preset has.
-        prior_file, initialiser: None is what is shipped.
-        weights: which weights of a checkpoint that has both.
-        control: use its control branch; without, it is left aside.
-        device: by name.
-        seed: of the noise with which hypotheses are judged.
+        seed: of the noise through which the prior looks at hypotheses to choose among them.
 
     Raises:
-        InputError: the prior, the device or an option cannot be used.
+        InputError: the models or an option cannot be used for this data set.
     """
-    preset = preset or ("reference" if ipo.from_rays else "fast")
-    if ipo.from_rays and preset == "fast":
+    prior, templates = models.prior, models.templates
+    settings = LiftSettings(preset=preset or ("reference" if ipo.from_rays else "fast"), steps=steps, seed=seed)
+    if ipo.from_rays and settings.preset == "fast":
         raise InputError("the fast preset expects the size of adults; lift infants with --preset reference")
     if ipo.from_rays and hypotheses != 1:
         raise InputError("infants are lifted from their own rays, which is one hypothesis; give --hypotheses 1")
-    if steps is not None and steps < 1:
-        raise InputError(f"--steps must be at least 1, not {steps}")
-    try:
-        prior = load_prior(prior_file, ema=weights == "ema", control=control)
-        starts = load_templates(None, initialiser)
-        where = choose_device(device)
-    except (PriorError, AssetError, ValueError) as error:
-        raise InputError(str(error)) from error
-    if hypotheses not in starts.poses:
-        raise InputError(
-            f"there are template poses for S = {_listed(starts.poses)}; --hypotheses cannot be {hypotheses}"
-        )
+    if hypotheses not in templates.poses:
+        there = ", ".join(map(str, sorted(templates.poses)))
+        raise InputError(f"there are template poses for S = {there}; --hypotheses cannot be {hypotheses}")
     joints = {17: H36M_17.joints, 12: LIMBS_12.joints}.get(prior.network.joints)
     if joints is None or (joints == LIMBS_12.joints and not ipo.from_rays):
         raise InputError(f"the prior {prior.name} has {prior.network.joints} joints; this data set needs one of 17")
     found: Hypotheses
-    if preset == "fast":
-        settings = LiftSettings(preset="fast", steps=steps, seed=seed)
-        found = FastHypotheses(prior, starts, hypotheses, settings, where)
+    if settings.preset == "fast":
+        with as_input_error():
+            found = FastHypotheses(prior, templates, hypotheses, settings, models.device)
     else:
-        poses = typical_infant(len(joints))[None] if ipo.from_rays else starts.poses[hypotheses]
-        found = ReferenceHypotheses(prior, poses, ipo, 1000 if steps is None else steps, where)
+        poses = typical_infant(len(joints))[None] if ipo.from_rays else templates.poses[hypotheses]
+        found = ReferenceHypotheses(prior, poses, ipo, len(settings.schedule()), models.device)
     return Subject(
         hypotheses=found,
-        judge=Judge(prior, starts.size_m, seed, where) if hypotheses > 1 else None,
+        chooser=Chooser(prior, templates.size_m, seed, models.device) if hypotheses > 1 else None,
         joints=joints,
-        block_rows=block_rows(where),
+        block_rows=block_rows(models.device),
         protocol={
             **found.describe(),
-            "weights": _weights(prior_file, prior, weights, control),
-            "control": control,
+            "weights": _weights(models),
+            "control": isinstance(prior.network, ControlNetwork),
             "prior": prior.name,
         },
         provenance={
             "versions": versions("zedo-video", "numpy", "torch"),
             "prior": prior.describe(),
-            "templates_sha256": starts.sha256,
-            "initialiser_sha256": starts.network_sha256 if preset == "fast" and hypotheses == 1 else "",
-            "device": str(where),
-            "judging_seed": seed,
+            "templates_sha256": templates.sha256,
+            "initialiser_sha256": templates.network_sha256 if found.describe()["start"] == "learnt" else "",
+            "device": str(models.device),
+            "choosing_seed": seed,
         },
     )
 
 
-def _weights(file: Path | None, prior: Prior, wanted: Weights, control: bool) -> str:
+def _weights(models: Models) -> str:
     """Which weights these are: a file may hold both kinds, or one of which it does not say which."""
+    prior, file = models.prior, models.file
     if file is None or file.suffix == ".safetensors":
         return str(prior.training.get("weights", "as in the file"))
-    other = load_prior(file, ema=wanted != "ema", control=control).network.state_dict()
-    same = all(torch.equal(value, other[name]) for name, value in prior.network.state_dict().items())
-    return "raw" if same else wanted
-
-
-def _listed(numbers: Mapping[int, Any]) -> str:
-    return ", ".join(map(str, sorted(numbers)))
+    control = isinstance(prior.network, ControlNetwork)
+    other = load_prior(file, ema=not models.ema, control=control).network.state_dict()
+    if all(torch.equal(value, other[name]) for name, value in prior.network.state_dict().items()):
+        return "raw"
+    return "ema" if models.ema else "raw"

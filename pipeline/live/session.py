@@ -22,13 +22,20 @@ from pipeline.live.source import Capture, Captured, LiveSource
 from pipeline.live.stats import Meter
 from visualize.live import LiveComposer, Note
 
-__all__ = ["KEYS", "End", "Session"]
+__all__ = ["KEYS", "End", "Session", "one_thread"]
 
 #: What the keys do, for the help of window and page.
 KEYS = {"q": "quit", "m": "mirror", "r": "record", "space": "reset", "p": "switch person"}
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
+
+
+def one_thread() -> None:
+    """One frame is too little work for two threads of PyTorch: they would wait for each other and for the detector."""
+    import torch
+
+    torch.set_num_threads(1)
 
 
 @dataclass(frozen=True)

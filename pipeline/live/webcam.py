@@ -67,11 +67,11 @@ def run_webcam(wanted: Wanted, settings: RunSettings, say: Callable[[str], None]
         UserError: something that was given cannot be used, or the source failed; recordings are complete then.
     """
     from pipeline.live.feed import Feed
-    from pipeline.live.loading import load_live_detector, load_live_lifter, one_thread
     from pipeline.live.server import PageServer
-    from pipeline.live.session import Session
+    from pipeline.live.session import Session, one_thread
     from pipeline.live.stats import Meter
     from pipeline.live.window import Window, has_screen
+    from pipeline.load import load_live_detector, load_live_lifter
 
     if wanted.window and not has_screen():
         raise InputError("there is no screen here; add --serve for a browser page, or --headless to show nothing")
@@ -82,9 +82,7 @@ def run_webcam(wanted: Wanted, settings: RunSettings, say: Callable[[str], None]
         stack.callback(source.close)
         camera = choose_camera(settings, source.video)
         one_thread()
-        lifter, prior = load_live_lifter(
-            prior_file=settings.prior, initialiser=settings.initialiser, height_m=settings.person_height
-        )
+        lifter, prior = load_live_lifter(settings)
         detector = load_live_detector(wanted.max_people)
         record = _Recordings(wanted, source, camera, detector, lifter, prior)
         feed = Feed() if wanted.window or wanted.port is not None else None

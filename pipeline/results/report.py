@@ -15,8 +15,9 @@ from pipeline.results.schema import jsonable
 if TYPE_CHECKING:
     from lifting.lifter import Lifter
     from lifting.prior.weights import Prior
+    from lifting.settings import LiftSettings
 
-__all__ = ["Report", "describe_lifting", "table_text", "versions", "write_report"]
+__all__ = ["Report", "describe_lifting", "describe_method", "table_text", "versions", "write_report"]
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,17 @@ def describe_lifting(lifter: Lifter, prior: Prior) -> dict[str, Any]:
         "prior": prior.describe(),
         "settings": described.pop("lifting"),
         **described,
+    }
+
+
+def describe_method(settings: LiftSettings) -> dict[str, Any]:
+    """How poses are found and one of several is chosen, for the protocol."""
+    return {
+        "preset": settings.preset,
+        "steps": len(settings.schedule()),
+        "templates": settings.clusters,
+        "hypotheses": settings.candidates,
+        "choice": "without ground truth: starts by their fit to the 2D, hypotheses by how likely the prior finds them",
     }
 
 

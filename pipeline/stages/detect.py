@@ -9,36 +9,17 @@ from pathlib import Path
 
 import numpy as np
 
-from assets.integrity import AssetError
 from detectors.base import BatchPoseDetector, PoseDetector
-from detectors.options import DetectorOptions
 from detectors.people import Person2D
-from detectors.registry import create_detector
-from pipeline.errors import InputError
 from pipeline.files.workspace import FramePeople, Workspace, pack_people, unpack_people
 from pipeline.media.decode import Frame, read_frames
 from pipeline.media.prefetch import prefetch
-from pipeline.progress import Advance, QuietReporter, Reporter
+from pipeline.progress import Advance
 
-__all__ = ["detect_people", "load_detector", "stored_people"]
+__all__ = ["detect_people", "stored_people"]
 
 _PEOPLE, _WARNINGS = "people", "warnings"
 _CHUNK = 64  # frames; what a killed run loses at most
-
-
-def load_detector(name: str, options: DetectorOptions | None = None, reporter: Reporter | None = None) -> PoseDetector:
-    """The detector of that name; if ``auto`` had a choice, the reporter is told which and why.
-
-    Raises InputError if there is none, or a model or its weights cannot be used.
-    """
-    reporter = reporter or QuietReporter()
-    try:
-        detector = create_detector(name, options, reporter.stage)
-    except (ValueError, AssetError) as error:
-        raise InputError(str(error)) from error
-    if detector.chosen:
-        reporter.say(f"detector: {detector.name}, because {detector.chosen}")
-    return detector
 
 
 def detect_people(

@@ -278,6 +278,7 @@ def test_readme_names_only_options_that_exist() -> None:
 
 
 def test_a_killed_run_resumes(short_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pipeline import load as loading
     from pipeline.progress import QuietReporter
     from pipeline.run import run_video
     from pipeline.settings import load_settings
@@ -290,7 +291,7 @@ def test_a_killed_run_resumes(short_clip: Path, tmp_path: Path, monkeypatch: pyt
     class Killed(BaseException):
         pass
 
-    load = detection.load_detector
+    load = loading.load_detector
 
     class Dying:
         def __init__(self) -> None:
@@ -304,7 +305,7 @@ def test_a_killed_run_resumes(short_clip: Path, tmp_path: Path, monkeypatch: pyt
             return self.inner.detect(image, previous, frame_index)  # type: ignore[arg-type]
 
     dying = Dying()
-    monkeypatch.setattr(detection, "load_detector", lambda *given: dying)
+    monkeypatch.setattr(loading, "load_detector", lambda *given: dying)
     with pytest.raises(Killed):
         run_video(short_clip, [tmp_path / "r.npz"], settings, reporter)
     assert not (tmp_path / "r.npz").exists()

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from detectors.layouts import H36M_17
-from lifting.benchmarks.hypotheses import FastHypotheses, Judge, ReferenceHypotheses
+from lifting.benchmarks.hypotheses import Chooser, FastHypotheses, ReferenceHypotheses
 from lifting.body.infants import typical_infant
 from lifting.initial.weights import Templates
 from lifting.lifter import Lifter
@@ -108,32 +108,32 @@ def test_fast_hypotheses_begin_with_starting_poses(prior: Prior, starts: Templat
         FastHypotheses(prior, starts, 3, LiftSettings(), CPU)
 
 
-class TestJudge:
+class TestChooser:
     def test_people_beside_their_contortions(self, prior: Prior, starts: Templates) -> None:
         truth = people(6)
         bent = truth.copy()
         knee, ankle = H36M_17.index("left_knee"), H36M_17.index("left_ankle")
         bent[:, ankle] = 2 * bent[:, knee] - bent[:, ankle]  # the shank stands up in front of the thigh
-        judge = Judge(prior, starts.size_m, 0, CPU)
+        chooser = Chooser(prior, starts.size_m, 0, CPU)
         confidence = np.ones(truth.shape[:2])
-        good, bad = (judge.cost(x, x / x[..., 2:], confidence) for x in (truth, bent))
+        good, bad = (chooser.cost(x, x / x[..., 2:], confidence) for x in (truth, bent))
         assert (good < bad).all()
-        again = Judge(prior, starts.size_m, 0, CPU)
+        again = Chooser(prior, starts.size_m, 0, CPU)
         assert np.array_equal(good, again.cost(truth, truth / truth[..., 2:], confidence))
         # a larger person further away looks the same and is as likely
-        assert np.allclose(good, judge.cost(1.7 * truth, truth / truth[..., 2:], confidence), rtol=0.02)
+        assert np.allclose(good, chooser.cost(1.7 * truth, truth / truth[..., 2:], confidence), rtol=0.02)
 
     def test_likely_poses_that_left_the_2d(self, prior: Prior, starts: Templates) -> None:
         truth = people(6)
         rays = truth / truth[..., 2:]
-        judge = Judge(prior, starts.size_m, 0, CPU)
+        chooser = Chooser(prior, starts.size_m, 0, CPU)
         confidence = np.ones(truth.shape[:2])
         size = np.ptp(rays, axis=1).max(axis=1)
         aside = truth + np.array([0.05, 0, 0]) * (truth[..., 2:] * size[:, None, None])  # by 5 % of their size
-        gain = judge.cost(aside, rays, confidence) - judge.cost(aside, aside / aside[..., 2:], confidence)
+        gain = chooser.cost(aside, rays, confidence) - chooser.cost(aside, aside / aside[..., 2:], confidence)
         assert np.allclose(gain, 10 * 0.05, rtol=0.01)
         # what was not seen says nothing
         confidence[:, 3] = 0
-        before = judge.cost(truth, rays, confidence)
+        before = chooser.cost(truth, rays, confidence)
         rays[:, 3, :2] += 1.0
-        assert np.allclose(judge.cost(truth, rays, confidence), before)
+        assert np.allclose(chooser.cost(truth, rays, confidence), before)

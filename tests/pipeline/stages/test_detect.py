@@ -14,10 +14,11 @@ from detectors.movenet.detector import MoveNetDetector
 from detectors.people import Person2D
 from pipeline.errors import InputError
 from pipeline.files.workspace import Workspace
+from pipeline.load import load_detector
 from pipeline.media.decode import read_frames
 from pipeline.progress import QuietReporter
 from pipeline.stages import detect as detection
-from pipeline.stages.detect import detect_people, load_detector, stored_people
+from pipeline.stages.detect import detect_people, stored_people
 
 
 class Batched:

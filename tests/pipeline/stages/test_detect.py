@@ -83,7 +83,7 @@ def test_the_choice_of_auto_is_said_once(monkeypatch: pytest.MonkeyPatch) -> Non
             said.append(text)
 
     detector = MoveNetDetector()
-    monkeypatch.setattr(detection, "create_detector", lambda *given: detector)
+    monkeypatch.setattr("detectors.registry.create_detector", lambda *given: detector)
     load_detector("movenet", reporter=Listening())
     assert said == []
     detector.chosen = "MMPose is not installed"

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lifting.benchmarks.datasets import DATASETS, DataError, Dataset, PoseSet
+from assets.untrusted import UntrustedFileError
+from lifting.benchmarks.datasets import DATASETS, Dataset, PoseSet
 from lifting.benchmarks.datasets.contract import Keypoints
 from lifting.benchmarks.scoring import Errors, chosen, figures, hypothesis_errors, motion_figures, oracle
 from pipeline.errors import InputError
@@ -105,7 +106,7 @@ def load_dataset(
     every = benchmark.stride if stride is None else stride
     try:
         poses = dataset.load(folder, keypoints, every)
-    except DataError as error:
+    except UntrustedFileError as error:
         raise InputError(str(error)) from error
     # Files of others: what no loader has thought of is no reason for a traceback either.
     except (OSError, ValueError, TypeError, LookupError, OverflowError, MemoryError) as error:

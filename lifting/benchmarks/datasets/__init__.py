@@ -6,9 +6,9 @@ A new data set is a file with a ``DATASET`` and a line in the table below.
 from __future__ import annotations
 
 from lifting.benchmarks.datasets import h36m, mini_rgbd, mpi3dhp, pw3d, ski, syrip
-from lifting.benchmarks.datasets.contract import DataError, Dataset, PoseSet
+from lifting.benchmarks.datasets.contract import Dataset, PoseSet
 
-__all__ = ["DATASETS", "DataError", "Dataset", "PoseSet"]
+__all__ = ["DATASETS", "Dataset", "PoseSet"]
 
 #: name -> data set.
 DATASETS: dict[str, Dataset] = {

@@ -10,12 +10,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from assets.untrusted import UntrustedFileError
 from detectors.layouts import H36M_17
-from lifting.benchmarks.datasets.untrusted import DataError
 
 __all__ = [
     "ADULT_JOINTS",
-    "DataError",
     "Dataset",
     "Evidence",
     "Keypoints",
@@ -121,7 +120,7 @@ class Dataset:
         name: in results and configurations, ``configs/<name>.toml``.
         title: for people.
         files: what ``--data`` must hold, in words.
-        load: (folder, keypoints, stride) -> every ``stride``-th usable frame; raises DataError.
+        load: (folder, keypoints, stride) -> every ``stride``-th usable frame; raises UntrustedFileError.
         keypoints: which 2D it has.
         judged: number of joints -> the names that are averaged over; the first entry is the default.
         group: what ``PoseSet.group`` is, in a word.
@@ -139,18 +138,20 @@ class Dataset:
 
 
 def require(path: Path, *, folder_of: str) -> Path:
-    """The path itself. Raises DataError if there is no such file."""
+    """The path itself. Raises UntrustedFileError if there is no such file."""
     if not path.is_file():
-        raise DataError(f"there is no {path}; --data must be the folder with {folder_of}")
+        raise UntrustedFileError(f"there is no {path}; --data must be the folder with {folder_of}")
     return path
 
 
 def named(record: Any, name: str, where: str) -> Any:
-    """A field of a dict. Raises DataError if it is missing."""
+    """A field of a dict. Raises UntrustedFileError if it is missing."""
     if not isinstance(record, dict):
-        raise DataError(f"{where} must be a dict with the field {name}, not a {type(record).__name__}")
+        raise UntrustedFileError(f"{where} must be a dict with the field {name}, not a {type(record).__name__}")
     if name not in record:
-        raise DataError(f"{where} has no field {name}; it has {', '.join(map(str, list(record)[:12])) or 'none'}")
+        raise UntrustedFileError(
+            f"{where} has no field {name}; it has {', '.join(map(str, list(record)[:12])) or 'none'}"
+        )
     return record[name]
 
 
@@ -164,27 +165,27 @@ def finite(values: Any, where: str, shape: Sequence[int | None], *, columns: int
         columns: of the last axis, of which there may be more; only these are kept.
 
     Raises:
-        DataError: another shape, no numbers, or some are not finite.
+        UntrustedFileError: another shape, no numbers, or some are not finite.
     """
     try:
         array = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"{where} must be numbers of the shape {_shape(shape)}") from error
+    except (TypeError, ValueError, OverflowError) as error:
+        raise UntrustedFileError(f"{where} must be numbers of the shape {_shape(shape)}") from error
     expected = list(shape)
     if columns is not None and array.ndim and array.shape[-1] >= columns:
         array = array[..., :columns]
     same = array.ndim == len(expected) and all(e in (None, s) for s, e in zip(array.shape, expected, strict=True))
     if not same:
-        raise DataError(f"{where} must have the shape {_shape(shape)}, not {list(np.shape(values))}")
+        raise UntrustedFileError(f"{where} must have the shape {_shape(shape)}, not {list(np.shape(values))}")
     if not np.isfinite(array).all():
-        raise DataError(f"{where} holds {'NaN' if np.isnan(array).any() else 'infinite'} values")
+        raise UntrustedFileError(f"{where} holds {'NaN' if np.isnan(array).any() else 'infinite'} values")
     return array
 
 
 def in_metres(
     truth: NDArray[np.float64], where: str, unit: Literal["m", "mm"], *, infants: bool = False
 ) -> NDArray[np.float64]:
-    """Poses ``[N, J, 3]`` in metres. Raises DataError if they are not in the unit that the format has."""
+    """Poses ``[N, J, 3]`` in metres. Raises UntrustedFileError if they are not in the unit that the format has."""
     factor = 0.001 if unit == "mm" else 1.0
     extent = float(np.median(np.ptp(truth, axis=1).max(axis=-1)))
     low, high = _INFANT_M if infants else _ADULT_M
@@ -193,17 +194,19 @@ def in_metres(
     units = {"m": 1.0, "cm": 0.01, "mm": 0.001}
     found = next((name for name, size in units.items() if name != unit and low <= extent * size <= high), None)
     if found:
-        raise DataError(f"{where} is in {_unit(found)}, not in {_unit(unit)} as this format has it; convert it")
-    raise DataError(
+        raise UntrustedFileError(
+            f"{where} is in {_unit(found)}, not in {_unit(unit)} as this format has it; convert it"
+        )
+    raise UntrustedFileError(
         f"{where} holds poses {extent:.3g} {unit} large, which is no person in any unit; is it the right field?"
     )
 
 
 def intrinsics(numbers: NDArray[np.float64], where: str) -> NDArray[np.float64]:
-    """``[N, 3, 3]`` of fx, fy, cx, cy ``[4, N]``. Raises DataError if they are no cameras in pixels."""
+    """``[N, 3, 3]`` of fx, fy, cx, cy ``[4, N]``. Raises UntrustedFileError if they are no cameras in pixels."""
     fx, fy, cx, cy = numbers
     if not (np.isfinite(numbers).all() and (np.minimum(fx, fy) > 20).all()):
-        raise DataError(f"{where} is no camera: focal lengths and centre must be finite and in pixels")
+        raise UntrustedFileError(f"{where} is no camera: focal lengths and centre must be finite and in pixels")
     K = np.zeros((len(fx), 3, 3))
     K[:, 0, 0], K[:, 1, 1], K[:, 0, 2], K[:, 1, 2], K[:, 2, 2] = fx, fy, cx, cy, 1.0
     return K

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from assets.untrusted import UntrustedFileError
+from assets.untrusted.pickles import load_pickle
 from detectors.layouts import H36M_17
 from lifting.benchmarks.datasets.contract import (
     ADULT_JOINTS,
-    DataError,
     Dataset,
     Keypoints,
     PoseSet,
@@ -27,7 +28,6 @@ from lifting.benchmarks.datasets.contract import (
     require,
 )
 from lifting.benchmarks.datasets.records import camera_numbers, folders, frame_list, integer, stacked
-from lifting.benchmarks.datasets.untrusted import load_pickle, resolved
 
 __all__ = ["DATASET"]
 
@@ -40,9 +40,10 @@ _ACTIONS = (
 
 
 def _load(folder: Path, keypoints: Keypoints, stride: int) -> PoseSet:
-    items = frame_list(load_pickle(require(folder / _TRUTH, folder_of=_TRUTH)), _TRUTH)
+    stored = load_pickle(require(folder / _TRUTH, folder_of=_TRUTH))
+    items = frame_list(stored.value, _TRUTH)
     chosen = range(0, len(items), stride)
-    frames = [resolved(items[index]) for index in chosen]
+    frames = [stored.resolved(items[index]) for index in chosen]
     where = [f"{_TRUTH}, frame {index}" for index in chosen]
     truth = stacked(frames, "joint_3d_camera", where, (17, 3))
     if keypoints == "detected":
@@ -67,14 +68,15 @@ def _load(folder: Path, keypoints: Keypoints, stride: int) -> PoseSet:
 
 
 def _detected(folder: Path, frames: int, stride: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    test = named(load_pickle(require(folder / _DETECTED, folder_of=f"{_TRUTH} and {_DETECTED}")), "test", _DETECTED)
+    stored = load_pickle(require(folder / _DETECTED, folder_of=f"{_TRUTH} and {_DETECTED}"))
+    test = named(stored.value, "test", _DETECTED)
     arrays: dict[str, Any] = {
-        name: resolved(named(test, name, f"{_DETECTED}, test")) for name in ("joint3d_image", "confidence")
+        name: stored.resolved(named(test, name, f"{_DETECTED}, test")) for name in ("joint3d_image", "confidence")
     }
     for name, array in arrays.items():
         found = np.shape(array)[0] if np.ndim(array) else 0
         if found != frames:
-            raise DataError(f"{_DETECTED}: {name} has {found} frames, but {_TRUTH} has {frames}")
+            raise UntrustedFileError(f"{_DETECTED}: {name} has {found} frames, but {_TRUTH} has {frames}")
     pixels = finite(arrays["joint3d_image"][::stride], f"{_DETECTED}: joint3d_image", (None, 17, 2), columns=2)
     share = np.asarray(arrays["confidence"][::stride]).reshape(len(pixels), -1)
     # Bounds as published: no joint is without any say.
@@ -84,7 +86,7 @@ def _detected(folder: Path, frames: int, stride: int) -> tuple[NDArray[np.float6
 def _action(frame: dict[str, Any], where: str) -> str:
     number = integer(named(frame, "action", where), f"{where}: action")
     if not 2 <= number < 2 + len(_ACTIONS):
-        raise DataError(f"{where}: action must be 2 to 16, not {number}")
+        raise UntrustedFileError(f"{where}: action must be 2 to 16, not {number}")
     return _ACTIONS[number - 2]
 
 

@@ -15,9 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from assets.untrusted import UntrustedFileError
+from assets.untrusted.arrays import load_npy
+from assets.untrusted.texts import read_text
 from detectors.layouts import H36M_17
 from lifting.benchmarks.datasets.contract import (
-    DataError,
     Dataset,
     Keypoints,
     PoseSet,
@@ -26,7 +28,6 @@ from lifting.benchmarks.datasets.contract import (
     intrinsics,
     named,
 )
-from lifting.benchmarks.datasets.untrusted import load_npy
 from lifting.body.joints import LIMBS_12
 
 __all__ = ["DATASET"]
@@ -44,7 +45,7 @@ def _load(folder: Path, keypoints: Keypoints, stride: int) -> PoseSet:
     packed = folder / _PACKED
     frames = list(_packed(packed) if packed.is_file() else _texts(folder))
     if not frames:
-        raise DataError(f"{folder} holds no frame of the sequences {' and '.join(_VALIDATES)}")
+        raise UntrustedFileError(f"{folder} holds no frame of the sequences {' and '.join(_VALIDATES)}")
     chosen = sorted(frames, key=lambda frame: frame[:2])[::stride]
     pixels = np.stack([frame[2] for frame in chosen])[:, _FROM_SMIL]
     truth = np.stack([frame[3] for frame in chosen])[:, _FROM_SMIL]
@@ -69,12 +70,12 @@ _Frame = tuple[str, int, NDArray[np.float64], NDArray[np.float64]]  # sequence, 
 
 
 def _packed(path: Path) -> Iterator[_Frame]:
-    stored = load_npy(path)
+    stored = load_npy(path, objects=True)
     stored = stored.item() if stored.shape == () else stored
     for name, frame in _items(named(stored, "validate", path.name), f"{path.name}, validate"):
         found = re.fullmatch(r"(\d\d)_.*?(\d+)\.txt", str(name))
         if not found:
-            raise DataError(
+            raise UntrustedFileError(
                 f"{path.name}, validate: {name!r} is no name of a frame such as 11_syn_joints_2Ddep_00000.txt"
             )
         where = f"{path.name}, {name}"
@@ -88,7 +89,7 @@ def _packed(path: Path) -> Iterator[_Frame]:
 
 def _items(value: Any, where: str) -> Any:
     if not isinstance(value, dict):
-        raise DataError(f"{where} must be a dict with an entry per frame, not a {type(value).__name__}")
+        raise UntrustedFileError(f"{where} must be a dict with an entry per frame, not a {type(value).__name__}")
     return value.items()
 
 
@@ -97,21 +98,27 @@ def _texts(folder: Path) -> Iterator[_Frame]:
         flat, deep = folder / sequence / "joints_2Ddep", folder / sequence / "joints_3D"
         if not flat.is_dir() or not deep.is_dir():
             missing = flat if not flat.is_dir() else deep
-            raise DataError(f"there is no folder {missing}; --data must be the folder with 01 to 12, or with {_PACKED}")
+            raise UntrustedFileError(
+                f"there is no folder {missing}; --data must be the folder with 01 to 12, or with {_PACKED}"
+            )
         places = {_number(path): path for path in deep.glob("*.txt")}
         for path in sorted(flat.glob("*.txt")):
             number = _number(path)
             if number not in places:
-                raise DataError(f"{sequence}/joints_2Ddep/{path.name} has no counterpart in {sequence}/joints_3D")
+                raise UntrustedFileError(
+                    f"{sequence}/joints_2Ddep/{path.name} has no counterpart in {sequence}/joints_3D"
+                )
             yield sequence, number, _text(path, 2), _text(places.pop(number), 3)
         if places:
-            raise DataError(f"{sequence}/joints_3D/{min(places.values()).name} has no counterpart in joints_2Ddep")
+            raise UntrustedFileError(
+                f"{sequence}/joints_3D/{min(places.values()).name} has no counterpart in joints_2Ddep"
+            )
 
 
 def _number(path: Path) -> int:
     found = re.search(r"(\d+)\.txt$", path.name)
     if not found:
-        raise DataError(f"{path.name} is no name of a frame such as syn_joints_3D_00000.txt")
+        raise UntrustedFileError(f"{path.name} is no name of a frame such as syn_joints_3D_00000.txt")
     return int(found[1])
 
 
@@ -119,12 +126,12 @@ def _text(path: Path, columns: int) -> NDArray[np.float64]:
     """The first numbers of the 25 lines of a text."""
     where = "/".join(path.parts[-3:])
     try:
-        rows = [line.split()[:columns] for line in path.read_text("ascii").splitlines() if line.strip()]
+        rows = [line.split()[:columns] for line in read_text(path).splitlines() if line.strip()]
         values = [[float(text) for text in row] for row in rows]
-    except (ValueError, OSError) as error:
-        raise DataError(f"{where} must hold a line of numbers per joint") from error
+    except ValueError as error:
+        raise UntrustedFileError(f"{where} must hold a line of numbers per joint") from error
     if any(len(row) != columns for row in values):
-        raise DataError(f"{where} must have at least {columns} numbers in each line")
+        raise UntrustedFileError(f"{where} must have at least {columns} numbers in each line")
     return finite(values, where, (25, columns))
 
 

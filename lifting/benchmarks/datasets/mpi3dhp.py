@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
+from assets.untrusted import UntrustedFileError
+from assets.untrusted.pickles import load_pickle
 from detectors.layouts import H36M_17
 from lifting.benchmarks.datasets.contract import (
     ADULT_JOINTS,
-    DataError,
     Dataset,
     Keypoints,
     PoseSet,
@@ -23,7 +24,6 @@ from lifting.benchmarks.datasets.contract import (
     require,
 )
 from lifting.benchmarks.datasets.records import camera_numbers, folders, frame_list, integer, stacked
-from lifting.benchmarks.datasets.untrusted import load_pickle, resolved
 
 __all__ = ["DATASET"]
 
@@ -33,21 +33,22 @@ _ACTIONS = ("Stand/Walk", "Exercise", "Sit on Chair", "Crouch/Reach", "On the Fl
 
 
 def _load(folder: Path, keypoints: Keypoints, stride: int) -> PoseSet:
-    items = frame_list(load_pickle(require(folder / _FILE, folder_of=_FILE)), _FILE)
+    stored = load_pickle(require(folder / _FILE, folder_of=_FILE))
+    items = frame_list(stored.value, _FILE)
     valid = []
     for index, item in enumerate(items):
         where = f"{_FILE}, frame {index}"
-        if integer(resolved(named(item, "valid_i", where)), f"{where}: valid_i") == 1:
+        if integer(stored.resolved(named(item, "valid_i", where)), f"{where}: valid_i") == 1:
             valid.append(index)
     if not valid:
-        raise DataError(f"{_FILE} holds no frame whose valid_i is 1")
+        raise UntrustedFileError(f"{_FILE} holds no frame whose valid_i is 1")
     chosen = valid[::stride]
-    frames = [resolved(items[index]) for index in chosen]
+    frames = [stored.resolved(items[index]) for index in chosen]
     where_each = [f"{_FILE}, frame {index}" for index in chosen]
     pixels = stacked(frames, "joint_2d", where_each, (17, 2), columns=2)
     for name in ("w", "h"):
         if (stacked(frames, name, where_each, ()) < 16).any():
-            raise DataError(f"{_FILE}: {name} must be the size of the image in pixels")
+            raise UntrustedFileError(f"{_FILE}: {name} must be the size of the image in pixels")
     return PoseSet(
         joints=H36M_17.joints,
         keypoints_px=pixels,
@@ -67,7 +68,7 @@ def _load(folder: Path, keypoints: Keypoints, stride: int) -> PoseSet:
 def _action(frame: dict[str, object], where: str) -> str:
     number = integer(named(frame, "action", where), f"{where}: action")
     if not 1 <= number <= len(_ACTIONS):
-        raise DataError(f"{where}: action must be 1 to {len(_ACTIONS)}, not {number}")
+        raise UntrustedFileError(f"{where}: action must be 1 to {len(_ACTIONS)}, not {number}")
     return _ACTIONS[number - 1]
 
 

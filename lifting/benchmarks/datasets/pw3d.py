@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from assets.untrusted import UntrustedFileError
+from assets.untrusted.arrays import load_npz
 from detectors.layouts import H36M_17
 from lifting.benchmarks.datasets.contract import (
     ADULT_JOINTS,
-    DataError,
     Dataset,
     Keypoints,
     PoseSet,
@@ -26,7 +27,6 @@ from lifting.benchmarks.datasets.contract import (
     require,
 )
 from lifting.benchmarks.datasets.records import folders
-from lifting.benchmarks.datasets.untrusted import load_npz
 
 __all__ = ["DATASET"]
 
@@ -37,16 +37,16 @@ _TO_H36M = [5, 2, 6, 3, 11, 14, 12, 15, 13, 16, 1, 4, 8, 10, 0, 7, 9]
 
 
 def _load(folder: Path, keypoints: Keypoints, stride: int) -> PoseSet:
-    arrays = load_npz(require(folder / _FILE, folder_of=_FILE))
+    arrays = load_npz(require(folder / _FILE, folder_of=_FILE), objects=True)
     relative = named(arrays, "keypoints3d17_relative", _FILE)
     frames = len(relative) if np.ndim(relative) else 0
     if not frames:
-        raise DataError(f"{_FILE}: keypoints3d17_relative holds no frame")
+        raise UntrustedFileError(f"{_FILE}: keypoints3d17_relative holds no frame")
 
     def field(record: Any, name: str, shape: tuple[int, ...], where: str = _FILE, columns: int | None = None) -> Any:
         values = named(record, name, where)
         if np.shape(values)[:1] != (frames,):
-            raise DataError(f"{where}: {name} must have {frames} entries like keypoints3d17_relative")
+            raise UntrustedFileError(f"{where}: {name} must have {frames} entries like keypoints3d17_relative")
         return finite(values[::stride], f"{where}: {name}", (None, *shape), columns=columns)
 
     cameras = named(arrays, "cam_param", _FILE)
@@ -57,11 +57,11 @@ def _load(folder: Path, keypoints: Keypoints, stride: int) -> PoseSet:
     truth[:, _TO_H36M] = field(arrays, "keypoints3d17_relative", (17, 3), columns=3)
     truth = in_metres(truth, f"{_FILE}: keypoints3d17_relative", "m") + field(arrays, "root_cam", (3,))[:, None]
     if not (truth[..., 2] > 0).all():
-        raise DataError(f"{_FILE}: root_cam and keypoints3d17_relative put joints behind the camera")
+        raise UntrustedFileError(f"{_FILE}: root_cam and keypoints3d17_relative put joints behind the camera")
     pixels = truth[..., :2] / truth[..., 2:] * focal[:, None] + centre[:, None]
     paths = named(arrays, "image_path", _FILE)
     if paths.shape != (frames,):
-        raise DataError(f"{_FILE}: image_path must have {frames} entries like keypoints3d17_relative")
+        raise UntrustedFileError(f"{_FILE}: image_path must have {frames} entries like keypoints3d17_relative")
     sequence = folders(paths[::stride])
     return PoseSet(
         joints=H36M_17.joints,

@@ -9,17 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lifting.benchmarks.datasets.contract import DataError, finite, named
+from assets.untrusted import UntrustedFileError
+from lifting.benchmarks.datasets.contract import finite, named
 
 __all__ = ["camera_numbers", "folders", "frame_list", "integer", "stacked"]
 
 
 def frame_list(value: Any, file: str) -> Sequence[Any]:
-    """A list of frames that is not empty. Raises DataError if it is something else."""
+    """A list of frames that is not empty. Raises UntrustedFileError if it is something else."""
     if not isinstance(value, list | tuple):
-        raise DataError(f"{file} must hold a list with a dict per frame, not a {type(value).__name__}")
+        raise UntrustedFileError(f"{file} must hold a list with a dict per frame, not a {type(value).__name__}")
     if not value:
-        raise DataError(f"{file} holds no frame")
+        raise UntrustedFileError(f"{file} holds no frame")
     return value
 
 
@@ -52,13 +53,13 @@ def camera_numbers(frames: Sequence[Any], where: Sequence[str]) -> NDArray[np.fl
             label = f"{place}: camera_param {name}"
             values = np.ravel(named(camera, name, f"{place}: camera_param"))
             if len(values) not in (1, 2):
-                raise DataError(f"{label} must be a number in pixels, not an array of {len(values)}")
+                raise UntrustedFileError(f"{label} must be a number in pixels, not an array of {len(values)}")
             found[row, index] = finite(values, label, (len(values),))[row % 2 if len(values) == 2 else 0]
     return found
 
 
 def integer(value: Any, where: str) -> int:
-    """A whole number, also in an array of one. Raises DataError if it is none."""
+    """A whole number, also in an array of one. Raises UntrustedFileError if it is none."""
     values = np.ravel(value)
     if (
         len(values) != 1
@@ -66,7 +67,7 @@ def integer(value: Any, where: str) -> int:
         or not np.isfinite(values[0])
         or values[0] != np.floor(values[0])
     ):
-        raise DataError(f"{where} must be a whole number")
+        raise UntrustedFileError(f"{where} must be a whole number")
     return int(values[0])
 
 

@@ -7,15 +7,14 @@ image (0..1), ``cam_intrinsic [N, 3, 3]`` in the same unit, ``seq [N]``, ``cam [
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from assets.untrusted import UntrustedFileError
+from assets.untrusted.hdf5 import load_hdf5
 from detectors.layouts import H36M_17
 from lifting.benchmarks.datasets.contract import (
     ADULT_JOINTS,
-    DataError,
     Dataset,
     Keypoints,
     PoseSet,
@@ -35,30 +34,32 @@ _IMAGE_PX = 256.0
 def _load(folder: Path, keypoints: Keypoints, stride: int) -> PoseSet:
     path = next((folder / name for name in _NAMES if (folder / name).is_file()), folder / _NAMES[0])
     file = require(path, folder_of=" or ".join(_NAMES)).name
-    arrays = _arrays(path)
+    arrays = load_hdf5(path, _FIELDS)
     lengths = {name: array.shape[0] if array.ndim else 0 for name, array in arrays.items()}
     frames = lengths["seq"]
     if not frames:
-        raise DataError(f"{file}: seq holds no frame")
+        raise UntrustedFileError(f"{file}: seq holds no frame")
     for name, length in lengths.items():
         if length != frames:
-            raise DataError(f"{file}: {name} has {length} frames, but seq has {frames}")
+            raise UntrustedFileError(f"{file}: {name} has {length} frames, but seq has {frames}")
     chosen = {name: array[::stride] for name, array in arrays.items()}
     count = len(chosen["seq"])
     for name, width in (("3D", 3), ("2D", 2)):
         if chosen[name].size != count * 17 * width:
-            raise DataError(f"{file}: {name} must have the shape [N, {17 * width}], not {list(arrays[name].shape)}")
+            raise UntrustedFileError(
+                f"{file}: {name} must have the shape [N, {17 * width}], not {list(arrays[name].shape)}"
+            )
     truth = finite(chosen["3D"].reshape(count, 17, 3), f"{file}: 3D", (None, 17, 3))
     share = finite(chosen["2D"].reshape(count, 17, 2), f"{file}: 2D", (None, 17, 2))
     if np.abs(share).max() > 8:
-        raise DataError(f"{file}: 2D is in pixels, not in shares of the image (0..1) as this format has it")
+        raise UntrustedFileError(f"{file}: 2D is in pixels, not in shares of the image (0..1) as this format has it")
     K = finite(chosen["cam_intrinsic"], f"{file}: cam_intrinsic", (None, 3, 3)) * _IMAGE_PX
     seq, cam, frame = (
         finite(np.ravel(chosen[name]), f"{file}: {name}", (count,)).astype(np.int64) for name in ("seq", "cam", "frame")
     )
     # Pixels need not be square, but rows and columns are never mixed.
     if np.abs(K[:, [0, 1], [1, 0]]).max() > 1e-3 * K[:, 0, 0].max():
-        raise DataError(f"{file}: cam_intrinsic is no matrix [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]")
+        raise UntrustedFileError(f"{file}: cam_intrinsic is no matrix [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]")
     sequence = tuple(f"seq_{s:03d}/cam_{c:02d}" for s, c in zip(seq, cam, strict=True))
     return PoseSet(
         joints=H36M_17.joints,
@@ -74,26 +75,6 @@ def _load(folder: Path, keypoints: Keypoints, stride: int) -> PoseSet:
         camera="calibrated, from the file",
         frames_in_file=frames,
     )
-
-
-def _arrays(path: Path) -> dict[str, NDArray[Any]]:
-    import h5py
-
-    try:
-        with h5py.File(path, "r") as stored:
-            missing = [name for name in _FIELDS if name not in stored]
-            if missing:
-                raise DataError(
-                    f"{path.name} has no array {missing[0]}; it has {', '.join(list(stored)[:12]) or 'none'}"
-                )
-            foreign = [name for name in _FIELDS if not isinstance(stored[name], h5py.Dataset)]
-            if foreign or any(stored[name].dtype.kind not in "iuf" for name in _FIELDS):
-                raise DataError(f"{path.name}: {', '.join(_FIELDS)} must be arrays of numbers")
-            return {name: np.asarray(stored[name]) for name in _FIELDS}
-    except DataError:
-        raise
-    except Exception as error:  # h5py raises whatever the damaged part of the file leads to
-        raise DataError(f"{path.name} is damaged or no HDF5 file; copy it again") from error
 
 
 DATASET = Dataset(

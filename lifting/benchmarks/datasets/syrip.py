@@ -12,16 +12,17 @@ that was corrected by hand.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from assets.untrusted import UntrustedFileError
+from assets.untrusted.arrays import load_npy
+from assets.untrusted.texts import load_json
 from detectors.layouts import COCO_17
 from lifting.benchmarks.datasets.contract import (
-    DataError,
     Dataset,
     Keypoints,
     PoseSet,
@@ -31,7 +32,6 @@ from lifting.benchmarks.datasets.contract import (
     named,
     require,
 )
-from lifting.benchmarks.datasets.untrusted import load_npy
 from lifting.body.joints import LIMBS_12
 
 __all__ = ["DATASET"]
@@ -55,18 +55,18 @@ _FROM_COCO = COCO_17.indices(LIMBS_12.joints)
 def _load(folder: Path, keypoints: Keypoints, stride: int) -> PoseSet:
     truth, names, originals = (_array(folder, file) for file in (_TRUTH, _NAMES, _ORIGINALS))
     if truth.ndim != 3 or truth.shape[1:] != (14, 3):
-        raise DataError(f"{_TRUTH} must have the shape [N, 14, 3], not {list(truth.shape)}")
+        raise UntrustedFileError(f"{_TRUTH} must have the shape [N, 14, 3], not {list(truth.shape)}")
     if names.shape != truth.shape[:1] or names.dtype.kind != "U":
-        raise DataError(f"{_NAMES} must hold a name for each of the {len(truth)} poses of {_TRUTH}")
+        raise UntrustedFileError(f"{_NAMES} must hold a name for each of the {len(truth)} poses of {_TRUTH}")
     if originals.ndim != 2 or originals.shape[1] != 2 or originals.dtype.kind != "U":
-        raise DataError(f"{_ORIGINALS} must be pairs of names")
+        raise UntrustedFileError(f"{_ORIGINALS} must be pairs of names")
     image = {original: renamed for renamed, original in originals.tolist()}
     row = {name.rsplit("/", 1)[-1]: index for index, name in enumerate(names.tolist())}
     annotated = _annotations(folder)
     rows, points, sizes = [], [], []
     for name in sorted(annotated):
         if image.get(name) not in row:
-            raise DataError(f"{_ORIGINALS} and {_NAMES} lead from {name} to no pose of {_TRUTH}")
+            raise UntrustedFileError(f"{_ORIGINALS} and {_NAMES} lead from {name} to no pose of {_TRUTH}")
         rows.append(row[image[name]])
         points.append(annotated[name][0])
         sizes.append(annotated[name][1])
@@ -93,17 +93,13 @@ def _load(folder: Path, keypoints: Keypoints, stride: int) -> PoseSet:
 
 
 def _array(folder: Path, file: str) -> NDArray[Any]:
-    found = load_npy(require(folder / file, folder_of=_FILES))
-    return np.asarray(found)
+    return load_npy(require(folder / file, folder_of=_FILES), objects=True)
 
 
 def _annotations(folder: Path) -> dict[str, tuple[NDArray[np.float64], tuple[float, float]]]:
     """Image name -> ``[17, 3]`` x, y in px and visibility, and the size of the image. Joined by id, not by order."""
     file = Path(_JUDGED).name
-    try:
-        stored = json.loads(require(folder / _JUDGED, folder_of=_FILES).read_text("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{_JUDGED} is damaged or no JSON; copy it again") from error
+    stored = load_json(require(folder / _JUDGED, folder_of=_FILES))
     images = {}
     for number, record in enumerate(_list(stored, "images")):
         where = f"{file}, image {number}"
@@ -114,20 +110,20 @@ def _annotations(folder: Path) -> dict[str, tuple[NDArray[np.float64], tuple[flo
         where = f"{file}, annotation {number}"
         of = str(named(record, "image_id", where))
         if of not in images:
-            raise DataError(f"{where}: image_id {of} is none of the images")
+            raise UntrustedFileError(f"{where}: image_id {of} is none of the images")
         points = finite(named(record, "keypoints", where), f"{where}: keypoints", (51,)).reshape(17, 3)
         name, (width, height) = images[of]
         if points[:, 2].any():
             found[name.rsplit("/", 1)[-1]] = (points, (float(width), float(height)))
     if not found:
-        raise DataError(f"{_JUDGED}: annotations hold no labelled infant")
+        raise UntrustedFileError(f"{_JUDGED}: annotations hold no labelled infant")
     return found
 
 
 def _list(stored: Any, name: str) -> list[Any]:
     values = named(stored, name, Path(_JUDGED).name)
     if not isinstance(values, list):
-        raise DataError(f"{_JUDGED}: {name} must be a list")
+        raise UntrustedFileError(f"{_JUDGED}: {name} must be a list")
     return values
 
 

@@ -13,8 +13,9 @@ import h5py
 import numpy as np
 import pytest
 
+from assets.untrusted import UntrustedFileError
 from detectors.layouts import H36M_17
-from lifting.benchmarks.datasets import DATASETS, DataError, PoseSet
+from lifting.benchmarks.datasets import DATASETS, PoseSet
 from lifting.body.joints import IN_LIMBS_12, LIMBS_12
 from tests.benchmark_files import (
     KINECT,
@@ -99,7 +100,7 @@ class TestHuman36M:
     def test_lengths_that_do_not_match(self, tmp_path: Path) -> None:
         write_h36m(tmp_path, people(COUNT))
         (tmp_path / "h36m_test.pkl").write_bytes(pickle.dumps(h36m_frames(people(COUNT - 1))))
-        with pytest.raises(DataError, match=r"joint3d_image has 8 frames, but h36m_test\.pkl has 7"):
+        with pytest.raises(UntrustedFileError, match=r"joint3d_image has 8 frames, but h36m_test\.pkl has 7"):
             load("h36m", tmp_path, "detected")
 
 
@@ -190,7 +191,7 @@ def scaled(factor: float) -> Callable[[Frames], Any]:
 )
 def test_wrong_fields_of_human36m(tmp_path: Path, change: Callable[[Frames], Any], words: str) -> None:
     (tmp_path / "h36m_test.pkl").write_bytes(pickle.dumps(change(h36m_frames(people(COUNT)))))
-    with pytest.raises(DataError, match=words):
+    with pytest.raises(UntrustedFileError, match=words):
         load("h36m", tmp_path)
 
 
@@ -212,7 +213,7 @@ def test_wrong_fields_of_human36m(tmp_path: Path, change: Callable[[Frames], Any
 def test_wrong_arrays_of_3dpw(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
     arrays = {name: array for name, array in {**pw3d_arrays(people(COUNT)), **changes}.items() if array is not None}
     np.savez(tmp_path / "pw3d_test.npz", **arrays)
-    with pytest.raises(DataError, match=words):
+    with pytest.raises(UntrustedFileError, match=words):
         load("3dpw", tmp_path)
 
 
@@ -220,7 +221,7 @@ def test_3dpw_in_millimetres(tmp_path: Path) -> None:
     arrays = pw3d_arrays(people(COUNT))
     arrays["keypoints3d17_relative"] *= 1000
     np.savez(tmp_path / "pw3d_test.npz", **arrays)
-    with pytest.raises(DataError, match="keypoints3d17_relative is in millimetres, not in metres"):
+    with pytest.raises(UntrustedFileError, match="keypoints3d17_relative is in millimetres, not in metres"):
         load("3dpw", tmp_path)
 
 
@@ -237,7 +238,7 @@ def test_3dpw_in_millimetres(tmp_path: Path) -> None:
 def test_wrong_fields_of_3dhp(tmp_path: Path, fields: dict[str, Any], words: str) -> None:
     frames = [{**frame, **fields} for frame in mpi_frames(people(COUNT))]
     (tmp_path / "mpii3d_test.pkl").write_bytes(pickle.dumps(frames[::2]))
-    with pytest.raises(DataError, match=words):
+    with pytest.raises(UntrustedFileError, match=words):
         load("3dhp", tmp_path)
 
 
@@ -251,7 +252,7 @@ def test_wrong_fields_of_3dhp(tmp_path: Path, fields: dict[str, Any], words: str
         ({"2D": np.full((8, 34), 100.0)}, "2D is in pixels, not in shares"),
         ({"2D": np.full((8, 34), np.nan)}, "2D holds NaN"),
         ({"cam_intrinsic": np.ones((8, 3, 3))}, "cam_intrinsic is no matrix"),
-        ({"seq": np.array([b"a"] * 8)}, "must be arrays of numbers"),
+        ({"seq": np.array([b"a"] * 8)}, "must be an array of numbers"),
     ],
 )
 def test_wrong_arrays_of_ski(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
@@ -259,7 +260,7 @@ def test_wrong_arrays_of_ski(tmp_path: Path, changes: dict[str, Any], words: str
         for name, array in {**ski_arrays(people(COUNT)), **changes}.items():
             if array is not None:
                 stored[name] = array
-    with pytest.raises(DataError, match=words):
+    with pytest.raises(UntrustedFileError, match=words):
         load("ski", tmp_path)
 
 
@@ -267,7 +268,7 @@ class TestInfants:
     def test_frames_without_counterpart(self, tmp_path: Path) -> None:
         write_mini_rgbd(tmp_path, INFANT)
         (tmp_path / "12/joints_3D/syn_joints_3D_00001.txt").unlink()
-        with pytest.raises(DataError, match=r"12/joints_2Ddep/syn_joints_2Ddep_00001\.txt has no counterpart"):
+        with pytest.raises(UntrustedFileError, match=r"12/joints_2Ddep/syn_joints_2Ddep_00001\.txt has no counterpart"):
             load("mini-rgbd", tmp_path)
 
     @pytest.mark.parametrize(
@@ -282,14 +283,14 @@ class TestInfants:
     def test_wrong_texts(self, tmp_path: Path, text: str, words: str) -> None:
         write_mini_rgbd(tmp_path, INFANT)
         (tmp_path / "11/joints_3D/syn_joints_3D_00001.txt").write_text(text)
-        with pytest.raises(DataError, match=rf"11/joints_3D/syn_joints_3D_00001\.txt.*{words}"):
+        with pytest.raises(UntrustedFileError, match=rf"11/joints_3D/syn_joints_3D_00001\.txt.*{words}"):
             load("mini-rgbd", tmp_path)
 
     def test_missing_sequences(self, tmp_path: Path) -> None:
-        with pytest.raises(DataError, match=r"no folder .*11.joints_2Ddep; --data must be the folder with 01 to 12"):
+        with pytest.raises(UntrustedFileError, match=r"no folder .*11.joints_2Ddep; --data must be"):
             load("mini-rgbd", tmp_path)
         np.save(tmp_path / "MINI-RGBD.npy", np.array({"train": {}}, object))
-        with pytest.raises(DataError, match=r"MINI-RGBD\.npy has no field validate"):
+        with pytest.raises(UntrustedFileError, match=r"MINI-RGBD\.npy has no field validate"):
             load("mini-rgbd", tmp_path)
 
     def test_wrong_files_of_syrip(self, tmp_path: Path) -> None:
@@ -297,24 +298,24 @@ class TestInfants:
         names, truth = tmp_path / "SyRIP_3d_pred/output_imgnames.npy", tmp_path / "SyRIP_3d_correction/correct_3D.npy"
         stored, poses = np.load(names), np.load(truth)
         np.save(names, np.roll(stored, 3)[:-1])
-        with pytest.raises(DataError, match=r"output_imgnames\.npy must hold a name for each of the 11 poses"):
+        with pytest.raises(UntrustedFileError, match=r"output_imgnames\.npy must hold a name for each of the 11 poses"):
             load("syrip", tmp_path)
         np.save(names, np.char.replace(stored, "image_00002", "image_99999"))
-        with pytest.raises(DataError, match=r"lead from train00103\.jpg to no pose"):
+        with pytest.raises(UntrustedFileError, match=r"lead from train00103\.jpg to no pose"):
             load("syrip", tmp_path)
         np.save(names, stored)
         np.save(truth, poses * 1000)
-        with pytest.raises(DataError, match=r"correct_3D\.npy is in millimetres, not in metres"):
+        with pytest.raises(UntrustedFileError, match=r"correct_3D\.npy is in millimetres, not in metres"):
             load("syrip", tmp_path)
         np.save(truth, poses)
         path = tmp_path / "SyRIP_2d_gt/train200/person_keypoints_train_infant.json"
         record = json.loads(path.read_text())
         record["annotations"][1]["image_id"] = 7
         path.write_text(json.dumps(record))
-        with pytest.raises(DataError, match="annotation 1: image_id 7 is none of the images"):
+        with pytest.raises(UntrustedFileError, match="annotation 1: image_id 7 is none of the images"):
             load("syrip", tmp_path)
         path.write_text("{")
-        with pytest.raises(DataError, match="damaged or no JSON"):
+        with pytest.raises(UntrustedFileError, match="not valid JSON"):
             load("syrip", tmp_path)
 
 
@@ -338,10 +339,10 @@ def test_hostile_and_missing_files(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         np.save(path, np.array(_Bait(), object))
     else:
         path.write_bytes(pickle.dumps([_Bait()]))
-    with pytest.raises(DataError, match=r"wants to run posix\.mkdir|wants to run nt\.mkdir|no HDF5 file"):
+    with pytest.raises(UntrustedFileError, match=r"wants to run posix\.mkdir|wants to run nt\.mkdir|no HDF5 file"):
         load(name, tmp_path / "data")
     assert not (tmp_path / "made").exists()
     path.unlink()
     if name != "mini-rgbd":  # whose texts lie there still
-        with pytest.raises(DataError, match=rf"there is no .*{Path(file).name}; --data must be"):
+        with pytest.raises(UntrustedFileError, match=rf"there is no .*{Path(file).name}; --data must be"):
             load(name, tmp_path / "data")

@@ -1,0 +1,10 @@
+"""The one way to read a file that nobody vouches for: nothing in it is run, and nothing is made before it was counted.
+
+Every count and shape that a file declares is compared with the size of the file and with ``Limits`` first. What cannot
+be used raises ``UntrustedFileError``. By kind: ``arrays`` (.npz, .npy), ``pickles``, ``texts`` (plain, JSON, TOML),
+``weights`` (safetensors, checkpoints), ``hdf5`` and ``images``.
+"""
+
+from assets.untrusted.limits import LIMITS, Limits, UntrustedFileError
+
+__all__ = ["LIMITS", "Limits", "UntrustedFileError"]

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-STAGES = "lifting|pipeline|detectors|visualize"
+STAGES = "assets|lifting|pipeline|detectors|visualize"
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
@@ -39,7 +39,7 @@ def test_names_of_the_code_exist(page: Path) -> None:
 
 @each_page
 def test_files_exist(page: Path) -> None:
-    for name in set(re.findall(rf"`((?:{STAGES}|assets|configs|tests)/[\w./-]*)`", page.read_text("utf-8"))):
+    for name in set(re.findall(rf"`((?:{STAGES}|configs|tests)/[\w./-]*)`", page.read_text("utf-8"))):
         assert (ROOT / name).exists(), name
 
 

@@ -22,7 +22,7 @@ _FRAMES = 8
 _REPEATS = 3
 _RUNTIMES: tuple[Literal["onnx", "torch"], ...] = ("onnx", "torch")
 # Networks of MMDet and MMPose, and what a run of one of them gives.
-_NETWORKS: tuple[tuple[str, Literal["det", "pose"], str], ...] = (
+NETWORKS: tuple[tuple[str, Literal["det", "pose"], str], ...] = (
     ("movenet-thunder", "pose", "keypoints"),
     ("rtmdet_nano_320-8xb32_coco-person", "det", "boxes"),
     ("rtmdet_m_640-8xb32_coco-person", "det", "boxes"),
@@ -52,7 +52,7 @@ def bench_detectors(reporter: Reporter, *, frames: int = _FRAMES, repeats: int =
     began = time.perf_counter()
     clip = [frame.image for frame, _ in zip(read_frames(asset_path("sample.mp4")), range(frames), strict=False)]
     groups: list[dict[str, Any]] = []
-    cases = 1 if missing_packages() else 1 + len(_NETWORKS) * len(_RUNTIMES)
+    cases = 1 if missing_packages() else 1 + len(NETWORKS) * len(_RUNTIMES)
     with reporter.stage("bench", cases, "cases") as advance:
         detector = MoveNetDetector()
 
@@ -130,7 +130,7 @@ def _networks(clip: list[NDArray[np.uint8]], repeats: int) -> Iterator[dict[str,
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for title, kind, gives in _NETWORKS:
+        for title, kind, gives in NETWORKS:
             config = find_config(title, kind)
             source = zoo_weights(config) or ""
             known = asset_path(source) if source.endswith(".onnx") else find_weights(source)

@@ -18,7 +18,7 @@ from pipeline.machine import PEAK_METHOD, describe_machine
 from pipeline.progress import Reporter
 from pipeline.results.report import Report, describe_lifting, table_text
 
-__all__ = ["BATCHES", "PRESETS", "bench", "bench_table"]
+__all__ = ["BATCHES", "PRESETS", "bench", "bench_table", "run_apart"]
 
 PRESETS = ("fast", "reference")
 BATCHES = (1, 4, 16, 64, 256, 1024, 4096)
@@ -75,7 +75,7 @@ def bench(
         # One preset right after the other: their ratio suffers less from programs that come and go.
         for batch, preset in product(sizes, PRESETS):
             case = Case(preset, batch, None if prior_file is None else str(prior_file), device, least_s)
-            group = _skip(per_pose_s.get(preset), batch, budget_s) or _run(case)
+            group = _skip(per_pose_s.get(preset), batch, budget_s) or run_apart(case)
             groups.append({"preset": preset, "batch": batch, **group})
             if "ms_per_pose" in group:
                 per_pose_s[preset] = group["ms_per_pose"] / 1000
@@ -116,7 +116,8 @@ def _skip(per_pose_s: float | None, batch: int, budget_s: float) -> dict[str, An
     return {"skipped": f"about {per_pose_s * batch:.0f} s, more than the budget of {budget_s:g} s"}
 
 
-def _run(case: Case) -> dict[str, Any]:
+def run_apart(case: Case) -> dict[str, Any]:
+    """The figures of a case, measured in a process of its own; raises UserError if that fails."""
     command = [sys.executable, "-P", "-m", "pipeline.bench.case", json.dumps(asdict(case))]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode < 0:

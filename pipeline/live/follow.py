@@ -17,7 +17,7 @@ from detectors.tracking.flow import GreyFrame, carried, grey_frame
 from pipeline.live.slot import Closed
 from pipeline.live.source import Captured
 
-__all__ = ["Followed", "Follower"]
+__all__ = ["Followed", "Follower", "patience_s"]
 
 #: So long a frame waits at least for the detector, seconds: two frames of 30 a second. What is seen without flow is
 #: more exact, and what a slow detector sees is carried less far.
@@ -47,6 +47,20 @@ class Followed:
     frame: Captured
     people: list[Person2D]
     resets: int
+
+
+def patience_s(delays_s: Sequence[float], captured_s: Sequence[float]) -> float:
+    """How long a frame waits: for the detector, if it is quick enough.
+
+    Args:
+        delays_s: from when frames were captured to what the detector saw in them, the last ones.
+        captured_s: when the last frames were captured.
+    """
+    if not delays_s:
+        return _PATIENCE_S
+    interval_s = float(np.median(np.diff(captured_s))) if len(captured_s) > 1 else 0.0
+    enough_s = _USUAL * float(np.median(delays_s))
+    return max(_PATIENCE_S, enough_s) if enough_s <= max(_LONGEST_S, _OVERDUE * interval_s) else _PATIENCE_S
 
 
 class Follower:
@@ -134,11 +148,11 @@ class Follower:
             while True:
                 if self._closed:
                     raise Closed
-                now, patience_s = time.perf_counter(), self._patience_s()
-                ready = [f for f in self._waiting if f.index <= self._seen or now - f.captured_s >= patience_s]
+                now, patience = time.perf_counter(), patience_s(self._delays_s, self._captured_s)
+                ready = [f for f in self._waiting if f.index <= self._seen or now - f.captured_s >= patience]
                 if ready:
                     break
-                self._changed.wait(self._waiting[0].captured_s + patience_s - now if self._waiting else None)
+                self._changed.wait(self._waiting[0].captured_s + patience - now if self._waiting else None)
             frame = ready[-1]
             self._waiting = [later for later in self._waiting if later.index > frame.index]
             people, drift, sights, resets = self._people, self._drift, self._sights, self._resets
@@ -158,14 +172,6 @@ class Follower:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-
-    def _patience_s(self) -> float:
-        """How long a frame waits: for the detector, if it is quick enough."""
-        if not self._delays_s:
-            return _PATIENCE_S
-        interval_s = float(np.median(np.diff(self._captured_s))) if len(self._captured_s) > 1 else 0.0
-        enough_s = _USUAL * float(np.median(self._delays_s))
-        return max(_PATIENCE_S, enough_s) if enough_s <= max(_LONGEST_S, _OVERDUE * interval_s) else _PATIENCE_S
 
     def _drifts(self, people: Sequence[Person2D], frames: int) -> list[NDArray[np.float32]]:
         """How far each keypoint goes from frame to frame, ``[J, 2]`` for each person; NaN where that is not known."""

@@ -16,10 +16,11 @@ from pipeline.media.decode import Frame, read_frames
 from pipeline.media.prefetch import prefetch
 from pipeline.progress import Advance
 
-__all__ = ["detect_people", "stored_people"]
+__all__ = ["CHUNK", "detect_people", "stored_people"]
 
 _PEOPLE, _WARNINGS = "people", "warnings"
-_CHUNK = 64  # frames; what a killed run loses at most
+#: frames that are stored together; what a killed run loses at most
+CHUNK = 64
 
 
 def detect_people(
@@ -33,7 +34,7 @@ def detect_people(
 ) -> list[str]:
     """Detect in all frames that the workspace does not hold yet.
 
-    Memory does not depend on the length of the video: a chunk is written every 64 frames.
+    Memory does not depend on the length of the video: a chunk is written every ``CHUNK`` frames.
 
     Returns:
         What the user should know about the input, for example that it is cut off.
@@ -43,7 +44,7 @@ def detect_people(
     last: FramePeople | None = None
     for arrays in workspace.chunks(_PEOPLE):
         last = unpack_people(arrays)[-1]
-    done = workspace.count(_PEOPLE) * _CHUNK
+    done = workspace.count(_PEOPLE) * CHUNK
     warnings: list[str] = []
     pending: list[FramePeople] = []
     frames = read_frames(source, start_s=last.time_s if last else start_s, stop_s=end_s, on_warning=warnings.append)
@@ -53,7 +54,7 @@ def detect_people(
             pending.append(found)
             done += 1
             on_progress(done)
-            if len(pending) == _CHUNK:
+            if len(pending) == CHUNK:
                 workspace.append(_PEOPLE, workspace.count(_PEOPLE), pack_people(pending, detector.layout))
                 pending = []
     if pending:

@@ -284,7 +284,7 @@ def test_a_killed_run_resumes(short_clip: Path, tmp_path: Path, monkeypatch: pyt
     from pipeline.settings import load_settings
     from pipeline.stages import detect as detection
 
-    monkeypatch.setattr(detection, "_CHUNK", 8)
+    monkeypatch.setattr(detection, "CHUNK", 8)
     settings, reporter = load_settings(None, {}), QuietReporter()
     run_video(short_clip, [tmp_path / "whole.npz"], settings, reporter)
 

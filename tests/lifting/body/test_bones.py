@@ -15,8 +15,7 @@ from lifting.body.skeleton import BONES, bone_lengths
 
 CHILDREN = [H36M_17.joints[child] for child in BONES[:, 1]]
 FOREARM = CHILDREN.index("right_wrist")
-#: How far bones to these joints lean on the mean body in tracks of any length.
-LEANING = {"hip": 0.5, "shoulder": 0.8}
+TO_HIPS, TO_SHOULDERS = ([b for b, end in enumerate(CHILDREN) if end.endswith(part)] for part in ("hip", "shoulder"))
 
 
 @pytest.fixture
@@ -49,6 +48,19 @@ def lengths_of(poses: Tensor) -> Tensor:
 
 def directions(poses: Tensor) -> Tensor:
     return torch.nn.functional.normalize(poses[:, BONES[:, 1]] - poses[:, BONES[:, 0]], dim=-1)
+
+
+def shares(poses: Tensor, confidence: Tensor, mean_m: Tensor) -> tuple[Tensor, Tensor]:
+    """How far each bone of a track goes towards the mean body, and the length it goes there from, both ``[16]``.
+
+    Told by what another mean body changes, since only the proportions of either count.
+    """
+    mirror, found, typical = mirrored_bones(), [], []
+    for mean in (mean_m, mean_m * torch.linspace(0.8, 1.3, 16, dtype=mean_m.dtype)):
+        found.append(BoneKeeper(mean, group(len(poses)), 1, confidence).lengths(poses)[0])
+        typical.append((mean + mean[mirror]) / (2 * mean.sum()) * lengths_of(poses).sum(1).mean())
+    share = (found[1] - found[0]) / (typical[1] - typical[0])
+    return share, (found[0] - share * typical[0]) / (1 - share)
 
 
 def test_joints_are_sums_of_bones(motion: NDArray[np.float64]) -> None:
@@ -86,21 +98,17 @@ def test_held_poses_have_one_body_and_keep_directions_and_place(
 
 def test_lengths_by_hand(poses: Tensor, mean_m: Tensor) -> None:
     confidence = torch.rand(8, 17, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    found = BoneKeeper(mean_m, group(8), 1, confidence).lengths(poses)
+    share, own = shares(poses, confidence, mean_m)
+    assert ((share > 0) & (share < 1)).all() and torch.allclose(share, share[mirrored_bones()])
     present = lengths_of(poses)
     for bone in range(16):
         sides = []
         for one in (bone, mirrored_bones()[bone]):
-            ends = BONES[one].tolist()
-            trust = confidence[:, ends].amin(dim=1).clamp_min(0.01)
+            trust = confidence[:, BONES[one].tolist()].amin(dim=1).clamp_min(0.01)
             sides.append(float((trust * present[:, one]).sum() / trust.sum()))
-        own = sum(sides) / 2
-        even = (mean_m[bone] + mean_m[mirrored_bones()[bone]]) / 2
-        typical = float(even / mean_m.sum() * present.sum(dim=1).mean())
-        # Hips and shoulders lean on the mean body, however long the track.
-        share = LEANING.get(CHILDREN[bone].split("_")[-1], 0.4 / 8.4)
-        expected = (1 - share) * own + share * typical
-        assert found[:, bone].tolist() == pytest.approx([expected] * 8, rel=1e-9)
+        assert float(own[bone]) == pytest.approx(sum(sides) / 2, rel=1e-6)
+    found = BoneKeeper(mean_m, group(8), 1, confidence).lengths(poses)
+    assert torch.equal(found, found[:1].expand(8, -1))
 
 
 @pytest.mark.parametrize("share", [0.0, 0.4])
@@ -144,21 +152,13 @@ def test_the_mean_body_counts_for_single_frames_and_for_hips_and_shoulders(
     body: NDArray[np.float64], mean_m: Tensor
 ) -> None:
     pose = torch.from_numpy(body)[None]
-    own = lengths_of(pose)[0]
-    own = (own + own[mirrored_bones()]) / 2
-    even = (mean_m + mean_m[mirrored_bones()]) / 2
-    typical = even / mean_m.sum() * lengths_of(pose).sum()
-    assert (own - typical).abs().max() > 0.03
-
-    far = (own - typical).abs() > 0.002
-    leaning = [LEANING.get(name.split("_")[-1], 0.0) for name in CHILDREN]
-    assert {share for share, counts in zip(leaning, far, strict=True) if counts} == {0.0, 0.5, 0.8}
-    for frames in (1, 100):
-        x = pose.expand(frames, -1, -1)
-        found = BoneKeeper(mean_m, group(frames), 1, trusted(x)).lengths(x)[0]
-        of_the_way = ((found - own) / (typical - own))[far]
-        expected = torch.tensor(leaning).clamp_min(0.4 / (frames + 0.4))[far]
-        assert of_the_way.tolist() == pytest.approx(expected.tolist())
+    one, many = (shares(x, trusted(x), mean_m)[0] for x in (pose, pose.expand(100, -1, -1)))
+    lasting = [*TO_HIPS, *TO_SHOULDERS]
+    others = [bone for bone in range(16) if bone not in lasting]
+    assert (one[others] > 0.1).all() and (many[others] < 0.01).all()
+    # where hips and shoulders are seen is wrong for long: many frames know no better than one
+    assert torch.allclose(one[lasting], many[lasting]) and (one[lasting] > 0.3).all()
+    assert one[TO_SHOULDERS].min() > one[TO_HIPS].max()
 
 
 def test_bones_without_length_stay_finite(poses: Tensor, mean_m: Tensor) -> None:
@@ -179,10 +179,13 @@ def test_lengths_go_towards_a_body_that_is_known(poses: Tensor, mean_m: Tensor) 
     limbs = [CHILDREN.index(f"right_{end}") for end in ("knee", "ankle", "elbow", "wrist")]
     unit_m = plain[:1, limbs].log().mean(dim=1).exp()
     wanted = limb_lengths(body[:1], unit_m)[0]
-    for number, end in enumerate(("hip", "knee", "ankle", "elbow", "wrist")):
-        for side in ("left", "right"):
-            bone = CHILDREN.index(f"{side}_{end}")
-            assert float(found[0, bone]) == pytest.approx(float(0.6 * plain[0, bone] + 0.4 * wanted[number]))
+    ends = [
+        [CHILDREN.index(f"{side}_{end}") for side in ("left", "right")]
+        for end in ("hip", "knee", "ankle", "elbow", "wrist")
+    ]
+    # all of them go the same part of the way
+    believed = (found[0, ends] - plain[0, ends]) / (wanted[:, None] - plain[0, ends])
+    assert torch.allclose(believed, believed[0, 0].expand(5, 2)) and 0.2 < believed[0, 0] < 0.8
     others = [CHILDREN.index(joint) for joint in ("spine", "thorax", "nose", "head_top", "left_shoulder")]
     assert torch.equal(found[:, others], plain[:, others]) and torch.equal(found[0], found[4])
     # who has these proportions stays as they are

@@ -17,7 +17,7 @@ from tests.pipeline.command_line import zedo
 def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The two smallest networks, one of them without weights, on one thread."""
     monkeypatch.setenv("ZEDO_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(detector_bench, "_NETWORKS", detector_bench._NETWORKS[:2])
+    monkeypatch.setattr(detector_bench, "NETWORKS", detector_bench.NETWORKS[:2])
 
 
 @pytest.mark.skipif(

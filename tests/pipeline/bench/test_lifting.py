@@ -58,7 +58,7 @@ def test_peak_memory_can_be_reset() -> None:
 
 
 def test_a_case_is_measured_in_a_process_of_its_own() -> None:
-    found = benchmarking._run(Case("fast", 3, None, "cpu", 0.0))
+    found = benchmarking.run_apart(Case("fast", 3, None, "cpu", 0.0))
     assert len(found["seconds"]) == 1
     assert found["ms_per_pose"] == pytest.approx(found["seconds"][0] / 3 * 1000)
     settings = LiftSettings()
@@ -68,11 +68,11 @@ def test_a_case_is_measured_in_a_process_of_its_own() -> None:
     assert 0 < found["share_of_matmul_limit"] < 1.5
     assert found["peak_memory_mb"] is None or 100 < found["peak_memory_mb"] < 2000
     with pytest.raises(UserError, match=r"batch 3 could not be measured.*missing"):
-        benchmarking._run(Case("fast", 3, "missing.pt", "cpu", 0.0))
+        benchmarking.run_apart(Case("fast", 3, "missing.pt", "cpu", 0.0))
 
 
 def test_report(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(benchmarking, "_run", pretend)
+    monkeypatch.setattr(benchmarking, "run_apart", pretend)
     zedo("bench", "--batch", 64, "--batch", 1, "--batch", 1024, "--json", tmp_path / "b.json")
     table = capsys.readouterr().out
     record = json.loads((tmp_path / "b.json").read_text("utf-8"))
@@ -95,7 +95,7 @@ def test_report(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.
 
 
 def test_accuracy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(benchmarking, "_run", pretend)
+    monkeypatch.setattr(benchmarking, "run_apart", pretend)
     monkeypatch.setattr(benchmarking, "PRESETS", ("fast",))  # the published one takes seconds
     with np.load(asset_path("sample_motion.npz")) as stored:
         poses = stored["positions_m"]
@@ -109,7 +109,7 @@ def test_accuracy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytes
 
 
 def test_bad_input_is_found_before_the_work(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(benchmarking, "_run", lambda case: pytest.fail("the work began"))
+    monkeypatch.setattr(benchmarking, "run_apart", lambda case: pytest.fail("the work began"))
     for arguments, words in (
         (("--data", tmp_path / "missing.npz"), "does not exist"),
         (("--prior", tmp_path / "missing.pt"), "missing.pt"),

@@ -120,10 +120,10 @@ class TestSession:
         assert lifter.lifted[-1] == [1, 2]
         assert np.median([latency for _, latency, _, _ in session.meter.all]) < 0.25
 
-    def test_people_are_where_they_are_in_the_frame_shown(self) -> None:
+    def test_people_are_where_they_are_in_the_frame_shown(self, monkeypatch: pytest.MonkeyPatch) -> None:
         shown = Comparing()
+        monkeypatch.setattr("pipeline.live.session.LiveComposer", lambda *given: shown)
         session = Session(Passing(), SlowReader(), shown, self.camera, Meter(), feed=Feed())  # type: ignore[arg-type]
-        session._composer = shown  # type: ignore[assignment]
         session.start()
         until(lambda: len(shown.errors_px) > 25)
         session.close()

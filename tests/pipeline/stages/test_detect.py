@@ -66,7 +66,7 @@ def test_frames_go_to_the_detector_in_batches_and_keep_their_order(short_clip: P
 def test_a_killed_run_goes_on_with_the_batch_it_lacks(
     short_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(detection, "_CHUNK", 8)
+    monkeypatch.setattr(detection, "CHUNK", 8)
     whole = run(short_clip, tmp_path / "whole", Batched())
     with pytest.raises(KeyboardInterrupt):
         run(short_clip, tmp_path / "w", Batched(fail_after=16))

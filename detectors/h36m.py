@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import ModuleType
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,13 +13,11 @@ from detectors.people import PersonTrack2D
 
 __all__ = [
     "HEAD_TOP_FROM_THORAX",
-    "HIPS_COUNT",
     "NOSE_FROM_THORAX",
-    "SPINE_ALONG_TRUNK",
-    "THORAX_ABOVE_SHOULDERS",
-    "THORAX_WITHOUT_HIPS",
-    "TRUST",
+    "Joint",
+    "joints_of_the_trunk",
     "to_h36m17",
+    "trust_between",
 ]
 
 # Other names under which layouts report these joints (Halpe-26: neck, hip, head).
@@ -24,8 +25,8 @@ _ALIASES = {"pelvis": ("hip", "root"), "thorax": ("neck",), "head_top": ("head",
 
 # Where derived joints lie, fitted on motion capture in Human3.6M order (40,723 CMU and HDM05 poses): lengths in units
 # of the trunk, middle of the hips to middle of the shoulders (51 cm). Residuals are medians in 3D.
-THORAX_ABOVE_SHOULDERS = 0.061  # along the trunk; 2.5 cm (4.1 cm with the middle of the shoulders itself)
-SPINE_ALONG_TRUNK = 0.497  # 3.0 cm
+_THORAX_ABOVE_SHOULDERS = 0.061  # along the trunk; 2.5 cm (4.1 cm with the middle of the shoulders itself)
+_SPINE_ALONG_TRUNK = 0.497  # 3.0 cm
 # A face keypoint is not what the 17 joints call nose and head top: the motion capture has them 0.222 and 0.385 trunks
 # from the thorax; triangulated COCO keypoints of a person have the nose 0.387 and the ears 0.301 trunks from it.
 NOSE_FROM_THORAX = 0.222 / 0.387
@@ -33,14 +34,37 @@ HEAD_TOP_FROM_THORAX = 0.385 / 0.301
 
 # The shoulders alone nearly say where the thorax is: below the first confidence of the hips, which somebody at a desk
 # does not show, it lies between them; above the second, where the trunk points to.
-HIPS_COUNT = (0.1, 0.3)
-THORAX_WITHOUT_HIPS = 0.75  # of its trust
+_HIPS_COUNT = (0.1, 0.3)
+_THORAX_WITHOUT_HIPS = 0.75  # of its trust
 
 # A derived joint is as certain as its least certain source times this, which is less the further it is from what was
 # seen; the thorax, and with it the head, as certain as the shoulders.
-TRUST = {"pelvis": 1.0, "thorax": 0.8, "spine": 0.4, "nose": 0.6, "head_top": 0.4}
+_TRUST = {"pelvis": 1.0, "thorax": 0.8, "spine": 0.4, "nose": 0.6, "head_top": 0.4}
 
-_Joint = tuple[NDArray[np.float64], NDArray[np.float64]]  # xy [T, 2], confidence [T]
+#: xy ``[..., 2]`` and confidence ``[...]``, both numpy arrays or both torch tensors.
+Joint = tuple[Any, Any]
+
+
+def joints_of_the_trunk(hips: Joint, shoulders: Joint, xp: ModuleType = np) -> dict[str, Joint]:
+    """Pelvis, spine and thorax from the middle of the hips and that of the shoulders.
+
+    The initialiser is trained on what the same code makes of motion capture: ``xp`` is numpy, or torch for tensors.
+    """
+    low, high = _HIPS_COUNT
+    seen = xp.where(xp.isfinite(hips[0]).all(-1), xp.nan_to_num(hips[1]), 0.0)
+    known = xp.clip((seen - low) / (high - low), 0.0, 1.0)
+    up = xp.where(known[..., None] > 0, shoulders[0] - hips[0], 0.0)
+    trust = shoulders[1] * (_THORAX_WITHOUT_HIPS + (1 - _THORAX_WITHOUT_HIPS) * known) * _TRUST["thorax"]
+    return {
+        "pelvis": (hips[0], hips[1] * _TRUST["pelvis"]),
+        "spine": _on_line(hips, shoulders, _SPINE_ALONG_TRUNK, "spine", xp),
+        "thorax": (shoulders[0] + _THORAX_ABOVE_SHOULDERS * known[..., None] * up, trust),
+    }
+
+
+def trust_between(first: Any, second: Any, joint: str, xp: ModuleType = np) -> Any:
+    """Confidence ``[...]`` of a joint that is placed between two others of these confidences."""
+    return xp.minimum(first, second) * _TRUST[joint]
 
 
 def to_h36m17(track: PersonTrack2D) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -56,7 +80,7 @@ def to_h36m17(track: PersonTrack2D) -> tuple[NDArray[np.float64], NDArray[np.flo
         ValueError: if the layout lacks hips or shoulders, or another joint of the limbs.
     """
     layout = LAYOUTS[track.layout]
-    have: dict[str, _Joint] = {}
+    have: dict[str, Joint] = {}
     for index, name in enumerate(layout.joints):
         have[name] = (track.keypoints_px[:, index].astype(np.float64), track.confidence[:, index].astype(np.float64))
     for name, others in _ALIASES.items():
@@ -75,7 +99,7 @@ def to_h36m17(track: PersonTrack2D) -> tuple[NDArray[np.float64], NDArray[np.flo
     return keypoints, confidence
 
 
-def _derive(have: dict[str, _Joint], layout: str) -> None:
+def _derive(have: dict[str, Joint], layout: str) -> None:
     """Add the central joints that the layout does not report."""
     trunk = [f"{side}_{part}" for part in ("hip", "shoulder") for side in ("left", "right")]
     lacking = [name for name in trunk if name not in have]
@@ -84,9 +108,8 @@ def _derive(have: dict[str, _Joint], layout: str) -> None:
     hips, shoulders = _middle(have, trunk[:2]), _middle(have, trunk[2:])
     face_nose = have.pop("nose", None)
     ears: list[str] = [name for name in ("left_ear", "right_ear") if name in have]
-    have.setdefault("pelvis", _scaled(hips, "pelvis"))
-    have.setdefault("thorax", _thorax(hips, shoulders))
-    have.setdefault("spine", _on_line(hips, shoulders, SPINE_ALONG_TRUNK, "spine"))
+    for name, joint in joints_of_the_trunk(hips, shoulders).items():
+        have.setdefault(name, joint)
     if face_nose is not None:
         have["nose"] = _on_line(have["thorax"], face_nose, NOSE_FROM_THORAX, "nose")
     if ears:
@@ -96,12 +119,12 @@ def _derive(have: dict[str, _Joint], layout: str) -> None:
         have.setdefault("head_top", _on_line(have["thorax"], face_nose, 1.0, "head_top"))
 
 
-def _middle(have: dict[str, _Joint], names: list[str]) -> _Joint:
+def _middle(have: dict[str, Joint], names: list[str]) -> Joint:
     joints = [have[name] for name in names]
     return np.mean([xy for xy, _ in joints], axis=0), np.min([confidence for _, confidence in joints], axis=0)
 
 
-def _weighted(have: dict[str, _Joint], names: list[str]) -> _Joint:
+def _weighted(have: dict[str, Joint], names: list[str]) -> Joint:
     """Mean by confidence, as certain as the best of them."""
     xy = np.stack([have[name][0] for name in names])
     weight = np.stack([have[name][1] for name in names])
@@ -111,20 +134,6 @@ def _weighted(have: dict[str, _Joint], names: list[str]) -> _Joint:
     return mean, weight.max(axis=0)
 
 
-def _on_line(start: _Joint, end: _Joint, share: float, joint: str) -> _Joint:
+def _on_line(start: Joint, end: Joint, share: float, joint: str, xp: ModuleType = np) -> Joint:
     """The point at ``share`` of the way from ``start`` to ``end`` (beyond it above 1)."""
-    xy = start[0] + share * (end[0] - start[0])
-    return _scaled((xy, np.minimum(start[1], end[1])), joint)
-
-
-def _thorax(hips: _Joint, shoulders: _Joint) -> _Joint:
-    low, high = HIPS_COUNT
-    seen = np.where(np.isfinite(hips[0]).all(axis=-1), np.nan_to_num(hips[1]), 0.0)
-    share = np.clip((seen - low) / (high - low), 0.0, 1.0)
-    up = np.where(share[:, None] > 0, shoulders[0] - hips[0], 0.0)
-    place = shoulders[0] + THORAX_ABOVE_SHOULDERS * share[:, None] * up
-    return _scaled((place, shoulders[1] * (THORAX_WITHOUT_HIPS + (1 - THORAX_WITHOUT_HIPS) * share)), "thorax")
-
-
-def _scaled(joint: _Joint, name: str) -> _Joint:
-    return joint[0], joint[1] * TRUST[name]
+    return start[0] + share * (end[0] - start[0]), trust_between(start[1], end[1], joint, xp)

@@ -329,31 +329,19 @@ class Lifter:
         doubt: NDArray[np.float64] | None,
     ) -> Track3D:
         """One row per decoded frame from first to last sight, NaN in the gaps, smoothed."""
-        settings = self.settings
-        frames = track.frame_index[rows]
-        at = frames - frames[0]
-        length = int(at[-1]) + 1
-        imputed = confidence[rows] < settings.imputed_below
-
-        def spread(values: NDArray[np.float64]) -> NDArray[np.float64]:
-            full = np.full((length, *values.shape[1:]), np.nan)
-            full[at] = values
-            return full
-
-        time_s = np.interp(np.arange(length), at, track.time_s[rows])
-        missing = np.ones((length, joints.shape[1]), np.bool_)
-        missing[at] = imputed
-        return Track3D(
-            track_id=track.track_id,
-            frame_index=np.arange(length, dtype=np.int64) + frames[0],
-            time_s=time_s,
-            joints_m=spread(smooth(joints, track.time_s[rows], settings.smooth_s)),
-            raw_joints_m=spread(joints),
-            sigma_m=spread(joint_sigma(confidence[rows], imputed, doubt)),
-            imputed=missing,
-            keypoints_px=spread(keypoints[rows]),
-            confidence=np.nan_to_num(spread(confidence[rows])),
-            boxes=spread(track.boxes[rows].astype(np.float64)),
+        time_s, confidence = track.time_s[rows], confidence[rows]
+        imputed = confidence < self.settings.imputed_below
+        return Track3D.from_frames(
+            track.track_id,
+            track.frame_index[rows],
+            time_s,
+            joints_m=smooth(joints, time_s, self.settings.smooth_s),
+            raw_joints_m=joints,
+            sigma_m=joint_sigma(confidence, imputed, doubt),
+            imputed=imputed,
+            keypoints_px=keypoints[rows],
+            confidence=confidence,
+            boxes=track.boxes[rows],
         )
 
 

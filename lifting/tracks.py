@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +60,32 @@ class Track3D:
         for name, shape in expected.items():
             if getattr(self, name).shape != shape:
                 raise ValueError(f"{name} of a 3D track must be {shape}, not {getattr(self, name).shape}")
+
+    @classmethod
+    def from_frames(
+        cls, track_id: int, frame_index: NDArray[np.int64], time_s: NDArray[np.float64], **values: NDArray[Any]
+    ) -> Track3D:
+        """A track from the M frames in which the person was lifted.
+
+        In the frames between them joints count as imputed, confidence is 0, times are interpolated, all else is NaN.
+
+        Args:
+            track_id: identity.
+            frame_index: ``[M]`` increasing.
+            time_s: ``[M]``.
+            values: the other attributes, ``[M, ...]`` each.
+        """
+        at = frame_index - frame_index[0]
+        rows = np.arange(int(at[-1]) + 1)
+
+        def spread(name: str, of_frames: NDArray[Any]) -> NDArray[Any]:
+            empty = {"imputed": True, "confidence": 0.0}.get(name, np.nan)
+            full = np.full((len(rows), *of_frames.shape[1:]), empty)
+            full[at] = of_frames
+            return full
+
+        spread_out = {name: spread(name, of_frames) for name, of_frames in values.items()}
+        return cls(track_id, rows + frame_index[0], np.interp(rows, at, time_s), **spread_out)
 
     def __len__(self) -> int:
         return len(self.frame_index)

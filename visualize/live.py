@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lifting.body.joints import ANKLES
 from lifting.geometry.camera import Camera
 from lifting.live.lifter import LivePose
-from lifting.tracks import Track3D
+from lifting.live.tracks import live_track
 from visualize import canvas
 from visualize.overlay import OverlayPerson, draw_overlay
 from visualize.palette import Colour
@@ -106,29 +106,14 @@ class _LiveScene(SkeletonScene):
         if self._feet:
             floor = float(np.percentile([height for _, height in self._feet], 5)) - _ANKLE_M
             self.world = WorldFrame(_UPRIGHT, floor)
-        self._tracks = [_track(i, past) for i, past in sorted(self._recent.items())]
+        self._tracks = []
+        for _, past in sorted(self._recent.items()):
+            times, shown = zip(*past, strict=True)
+            self._tracks.append(live_track(np.arange(1 - len(past), 1), np.array(times), shown))
         points = [self.world(pose.joints_m) for pose in poses]
         ground = [place[:1] * np.array([1.0, 0.0, 1.0]) for place in points]
         self.camera.see(np.concatenate([np.zeros((0, 3)), *points, *ground]), time_s)
         return self.draw(0, time_s)
-
-
-def _track(identity: int, past: Sequence[tuple[float, LivePose]]) -> Track3D:
-    """The last moments of a person as a track whose last frame is number 0."""
-    poses = [pose for _, pose in past]
-    rows = len(poses)
-    return Track3D(
-        track_id=identity,
-        frame_index=np.arange(1 - rows, 1),
-        time_s=np.array([time_s for time_s, _ in past]),
-        joints_m=np.stack([pose.joints_m for pose in poses]),
-        raw_joints_m=np.stack([pose.raw_joints_m for pose in poses]),
-        sigma_m=np.stack([pose.sigma_m for pose in poses]),
-        imputed=np.stack([pose.imputed for pose in poses]),
-        keypoints_px=np.stack([pose.keypoints_px for pose in poses]),
-        confidence=np.stack([pose.confidence for pose in poses]),
-        boxes=np.stack([pose.box for pose in poses]),
-    )
 
 
 class LiveComposer:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from lifting.geometry.camera import Camera
 from lifting.live.lifter import LivePose
-from lifting.tracks import Track3D
+from lifting.live.tracks import live_track
 from pipeline.files.atomic import atomic_path, claimed
 from pipeline.live.slot import Closed, Slot
 from pipeline.results.exporters import open_writer, takes_pictures, write_data
@@ -97,7 +97,9 @@ class Recorder:
                     raise self.error
                 if not self._count or (self.wants_pictures and not self._pictures):
                     raise _NothingRecorded
-                result = Result(tuple(map(self._track, sorted(self._rows))), self._camera, dict(self._metadata))
+                rows = (zip(*self._rows[identity], strict=True) for identity in sorted(self._rows))
+                tracks = tuple(live_track(np.array(frames), np.array(times), poses) for frames, times, poses in rows)
+                result = Result(tracks, self._camera, dict(self._metadata))
                 for path in self._data:
                     write_data(self._parts[path], result)
         except _NothingRecorded:
@@ -124,32 +126,6 @@ class Recorder:
         except BaseException as error:
             self.error = error
             self._pictures_in.close()
-
-    def _track(self, identity: int) -> Track3D:
-        """One row per recorded frame from first to last sight, NaN where the person was not there."""
-        frames, times, poses = zip(*self._rows[identity], strict=True)
-        at = np.array(frames) - frames[0]
-        length = int(at[-1]) + 1
-
-        def spread(values: Sequence[NDArray[Any]], empty: float | bool) -> NDArray[Any]:
-            first = np.asarray(values[0])
-            full = np.full((length, *first.shape), empty, dtype=first.dtype)
-            full[at] = np.stack(values)
-            return full
-
-        nan = float("nan")
-        return Track3D(
-            track_id=identity,
-            frame_index=np.arange(length, dtype=np.int64) + frames[0],
-            time_s=np.interp(np.arange(length), at, np.array(times)),
-            joints_m=spread([pose.joints_m for pose in poses], nan),
-            raw_joints_m=spread([pose.raw_joints_m for pose in poses], nan),
-            sigma_m=spread([pose.sigma_m for pose in poses], nan),
-            imputed=spread([pose.imputed for pose in poses], True),
-            keypoints_px=spread([pose.keypoints_px for pose in poses], nan),
-            confidence=spread([pose.confidence for pose in poses], 0.0),
-            boxes=spread([pose.box for pose in poses], nan),
-        )
 
 
 class _NothingRecorded(Exception):

@@ -8,16 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from detectors.h36m import (
-    HEAD_TOP_FROM_THORAX,
-    HIPS_COUNT,
-    NOSE_FROM_THORAX,
-    SPINE_ALONG_TRUNK,
-    THORAX_ABOVE_SHOULDERS,
-    THORAX_WITHOUT_HIPS,
-    TRUST,
-)
-from lifting.body.joints import ANKLES, ELBOWS, HEAD_TOP, HIPS, KNEES, NOSE, PELVIS, SHOULDERS, SPINE, THORAX, WRISTS
+from detectors.h36m import HEAD_TOP_FROM_THORAX, NOSE_FROM_THORAX, joints_of_the_trunk, trust_between
+from detectors.layouts import H36M_17
+from lifting.body.joints import ANKLES, ELBOWS, HEAD_TOP, HIPS, KNEES, NOSE, SHOULDERS, THORAX, WRISTS
 
 __all__ = ["Views", "draw_views"]
 
@@ -146,21 +139,14 @@ def _derived(plane: Tensor, confidence: Tensor, face: Tensor) -> tuple[Tensor, T
     The face that such detectors see is where nose and head top would have to be for it; ``face`` is where it is seen
     beside that, ``[B, 1, 2, 2]``: nose, ears.
     """
-    hips, shoulders = plane[..., HIPS, :].mean(dim=-2), plane[..., SHOULDERS, :].mean(dim=-2)
-    of_hips, of_shoulders = (confidence[..., joints].amin(dim=-1) for joints in (HIPS, SHOULDERS))
-    of_trunk = torch.minimum(of_hips, of_shoulders)
-    known = ((of_hips - HIPS_COUNT[0]) / (HIPS_COUNT[1] - HIPS_COUNT[0])).clamp(0, 1)
-    thorax = shoulders + THORAX_ABOVE_SHOULDERS * known[..., None] * (shoulders - hips)
-    of_thorax = of_shoulders * (THORAX_WITHOUT_HIPS + (1 - THORAX_WITHOUT_HIPS) * known) * TRUST["thorax"]
+    hips, shoulders = (
+        (plane[..., pair, :].mean(dim=-2), confidence[..., pair].amin(dim=-1)) for pair in (HIPS, SHOULDERS)
+    )
     found, trust = plane.clone(), confidence.clone()
-    found[..., PELVIS, :], trust[..., PELVIS] = hips, of_hips * TRUST["pelvis"]
-    found[..., SPINE, :], trust[..., SPINE] = hips + SPINE_ALONG_TRUNK * (shoulders - hips), of_trunk * TRUST["spine"]
-    found[..., THORAX, :], trust[..., THORAX] = thorax, of_thorax
-    moved = thorax - plane[..., THORAX, :]
-    for joint, share, name, part in (
-        (NOSE, NOSE_FROM_THORAX, "nose", 0),
-        (HEAD_TOP, HEAD_TOP_FROM_THORAX, "head_top", 1),
-    ):
+    for name, (place, sure) in joints_of_the_trunk(hips, shoulders, torch).items():
+        found[..., H36M_17.index(name), :], trust[..., H36M_17.index(name)] = place, sure
+    moved = found[..., THORAX, :] - plane[..., THORAX, :]
+    for part, (joint, share) in enumerate(((NOSE, NOSE_FROM_THORAX), (HEAD_TOP, HEAD_TOP_FROM_THORAX))):
         found[..., joint, :] += (1.0 - share) * moved + share * face[..., part, :]
-        trust[..., joint] = torch.minimum(trust[..., THORAX], confidence[..., joint]) * TRUST[name]
+        trust[..., joint] = trust_between(trust[..., THORAX], confidence[..., joint], H36M_17.joints[joint], torch)
     return found, trust

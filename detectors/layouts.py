@@ -59,6 +59,11 @@ class KeypointLayout:
         name = self.joints[joint]
         return "left" if name.startswith("left_") else "right" if name.startswith("right_") else "centre"
 
+    def bone_side(self, inner: int, outer: int) -> str:
+        """``side`` of a bone: that of its outer end, so a shoulder's is at the side; the trunk has none."""
+        side = self.side(outer)
+        return side if side != "centre" else self.side(inner)
+
 
 COCO_17 = KeypointLayout(
     name="coco-17",

@@ -32,7 +32,6 @@ class FrameComposer:
         tracks: everybody in the video.
         image_size: width and height of the upright video frames in pixels.
         camera: with it, joints that the image does not show are drawn where the camera would see them.
-        reproject: draw the reprojected 3D skeleton too (needs ``camera``).
         max_height: higher videos are scaled down to it, pixels.
         max_width: bound on the width of the whole picture, pixels. A GIF composed at its final width keeps crisp lines
             and legible labels; scaled down from a larger picture it would not.
@@ -50,7 +49,6 @@ class FrameComposer:
         image_size: tuple[int, int],
         *,
         camera: Camera | None = None,
-        reproject: bool = False,
         max_height: int = 720,
         max_width: int | None = None,
     ) -> None:
@@ -71,7 +69,7 @@ class FrameComposer:
         self.size = (self._video_width + panel_width, self._height)
         self._factor = np.array([self._video_width / width, self._height / height])
         self._tracks = list(tracks)
-        self._camera, self._reproject = camera, reproject
+        self._camera = camera
         self._image_size = image_size
         self.scene = SkeletonScene(tracks, (panel_width, self._height))
 
@@ -97,7 +95,7 @@ class FrameComposer:
         people = people_at(self._tracks, frame_index, self._camera)
         # Scaled before drawing: lines and letters stay sharp, and there are fewer pixels to draw.
         video = canvas.resized(image_rgb, (self._video_width, self._height))
-        left = draw_overlay(video, [person.scaled(self._factor) for person in people], self._reproject)
+        left = draw_overlay(video, [person.scaled(self._factor) for person in people])
         right = self.scene.draw(frame_index, time_s)
         self._draw_clock(right, time_s)
         return np.hstack([left, right])

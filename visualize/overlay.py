@@ -89,12 +89,9 @@ def stroke(image_size: tuple[int, int]) -> float:
     return max(1.5, min(image_size) / 240)
 
 
-def draw_overlay(
-    image: NDArray[np.uint8], people: Sequence[OverlayPerson], reproject: bool = False
-) -> NDArray[np.uint8]:
+def draw_overlay(image: NDArray[np.uint8], people: Sequence[OverlayPerson]) -> NDArray[np.uint8]:
     """Boxes, skeletons and labels on a copy of an RGB frame ``[H, W, 3]`` uint8.
 
-    With ``reproject`` the projected 3D skeleton is added as a thin line, for checking the lifting.
     Line and letter sizes follow the size of the image. Labels come last, so that no skeleton covers them.
     """
     picture = image.copy()
@@ -103,8 +100,6 @@ def draw_overlay(
         if np.isfinite(person.box).all():
             _draw_box(picture, person.box, accent(person.track_id), width)
     for person in people:
-        if reproject and person.reprojected_px is not None:
-            _draw_reprojection(picture, person.reprojected_px, accent(person.track_id), width)
         _draw_skeleton(picture, person, width)
     size = max(11, round(6.5 * width))
     for person in people:
@@ -134,11 +129,6 @@ def _draw_box(image: NDArray[np.uint8], box: NDArray[np.float64], colour: Colour
     canvas.polylines(image, closed, colour, max(1.0, 0.6 * width))
 
 
-def _draw_reprojection(image: NDArray[np.uint8], points: NDArray[np.float64], colour: Colour, width: float) -> None:
-    lines = [points[list(edge)] for edge in H36M_17.edges if np.isfinite(points[list(edge)]).all()]
-    canvas.polylines(image, lines, colour, max(1.0, 0.5 * width))
-
-
 def _draw_skeleton(image: NDArray[np.uint8], person: OverlayPerson, width: float) -> None:
     points, imputed = person.keypoints_px, person.imputed
     if person.reprojected_px is not None:
@@ -151,7 +141,7 @@ def _draw_skeleton(image: NDArray[np.uint8], person: OverlayPerson, width: float
     solid = [edge for edge in visible if firm[edge[0]] and firm[edge[1]]]
     canvas.polylines(image, [points[list(edge)] for edge in solid], _RIM, 1.25 * width + 2)
     for a, b in visible:
-        colour = SIDE_COLOURS[_edge_side(a, b)]
+        colour = SIDE_COLOURS[H36M_17.bone_side(a, b)]
         if firm[a] and firm[b]:
             canvas.line(image, points[a], points[b], colour, 1.25 * width)
         else:
@@ -164,9 +154,3 @@ def _draw_skeleton(image: NDArray[np.uint8], person: OverlayPerson, width: float
             canvas.disc(image, points[joint], dot, mix(colour, (255, 255, 255), 0.45))
         else:
             canvas.ring(image, points[joint], 1.4 * width, mix(colour, _RIM, 0.2), max(1.0, 0.5 * width))
-
-
-def _edge_side(first: int, second: int) -> str:
-    """A limb belongs to the side of its outer end; the trunk has none."""
-    side = H36M_17.side(second)
-    return side if side != "centre" else H36M_17.side(first)

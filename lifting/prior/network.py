@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from detectors.layouts import H36M_17
 from lifting.body.joints import LIMBS_12
-from lifting.prior.sde import marginal_std
 from lifting.prior.small_batch import small_batch_product
 
 __all__ = ["GROUPS", "FoldedScoreNetwork", "FoldedStage", "ScoreNetwork", "Stage", "body_axes"]
@@ -122,10 +121,6 @@ class ScoreNetwork(nn.Module):
         h = h + stage(stage(h, *b2_1), *b2_2)
         noise: Tensor = self.post_dense(h)
         return noise.view_as(x)
-
-    def score(self, x: Tensor, t: Tensor) -> Tensor:
-        """Gradient of log p_t at x, ``[B, J, 3]``."""
-        return -self(x, t) / marginal_std(t)[:, None, None]
 
     @torch.no_grad()
     def folded(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["BETA_MAX", "BETA_MIN", "beta", "diffusion_squared", "log_mean", "marginal_std", "reverse_step"]
+__all__ = ["BETA_MAX", "BETA_MIN", "beta", "diffusion_squared", "log_mean", "marginal_std"]
 
 BETA_MIN = 0.1
 BETA_MAX = 20.0
@@ -33,18 +33,3 @@ def marginal_std(t: Tensor) -> Tensor:
 def diffusion_squared(t: Tensor) -> Tensor:
     """g(t)^2 = beta (1 - exp(-2 * integral of beta))."""
     return beta(t) * -torch.expm1(4.0 * log_mean(t))
-
-
-def reverse_step(x: Tensor, score: Tensor, t: Tensor, dt: float) -> Tensor:
-    """One Euler step of the reverse SDE without noise, from t to t - dt.
-
-    Args:
-        x: ``[..., J, 3]`` state.
-        score: ``[..., J, 3]`` gradient of log p_t at x.
-        t: scalar tensor, current diffusion time.
-        dt: positive step.
-
-    Returns:
-        ``x + (beta x / 2 + g^2 score) dt``: the mean of the reverse transition (drift f - g^2 score, run backwards).
-    """
-    return x + (0.5 * beta(t) * x + diffusion_squared(t) * score) * dt

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,7 +13,7 @@ from torch import Tensor, nn
 from lifting.device import mixed_precision
 from lifting.prior.network import ScoreNetwork
 from lifting.prior.sde import log_mean, marginal_std
-from lifting.training.engine import DataRecord, Objective, Pacing, RunState, fit
+from lifting.training.engine import Objective, Pacing, RunState
 from lifting.training.processes import Team
 from lifting.training.variety.augment import Augmentation, draw_poses
 from lifting.training.variety.body_parts import BodyParts, take_apart
@@ -23,11 +22,10 @@ from lifting.training.variety.sampling import sampling_weights
 __all__ = [
     "FitSettings",
     "TrainSettings",
-    "TrainState",
     "denoising",
     "denoising_loss",
     "drawn_from",
-    "train",
+    "new_prior",
     "validation_losses",
 ]
 
@@ -80,27 +78,14 @@ class TrainSettings(FitSettings):
     augmentation: Augmentation = field(default_factory=Augmentation)
 
 
-class TrainState(RunState):
-    """The state of a training of a prior."""
-
-    @classmethod
-    def new(cls, settings: TrainSettings, device: torch.device, weights: dict[str, Tensor] | None = None) -> TrainState:
-        """Random weights, or those of another prior of the same width, in whichever axes it sees poses."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(settings.seed)
-            network = ScoreNetwork(hidden=settings.hidden, embed=settings.embed, body_axes=settings.body_axes)
-        if weights is not None:
-            network.load_state_dict({name: weights.get(name, value) for name, value in network.state_dict().items()})
-        return cls.of(network, settings, device)
-
-    @classmethod
-    def load(
-        cls, path: Path, settings: TrainSettings, device: torch.device, data: DataRecord | None = None
-    ) -> TrainState:
-        """A run of ``train`` that goes on from its checkpoint; see ``restore``."""
-        state = cls.new(settings, device)
-        state.restore(path, settings, data)
-        return state
+def new_prior(settings: TrainSettings, device: torch.device, weights: dict[str, Tensor] | None = None) -> RunState:
+    """The beginning of a run: random weights, or those of another prior of the same width, whichever axes it sees."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        network = ScoreNetwork(hidden=settings.hidden, embed=settings.embed, body_axes=settings.body_axes)
+    if weights is not None:
+        network.load_state_dict({name: weights.get(name, value) for name, value in network.state_dict().items()})
+    return RunState.of(network, settings, device)
 
 
 def denoising_loss(network: nn.Module, poses: Tensor, times: Tensor, noise: Tensor) -> Tensor:
@@ -128,27 +113,6 @@ def validation_losses(network: nn.Module, poses: Tensor, seed: int = 0) -> dict[
         times = torch.tensor([time], device=poses.device)
         losses[time] = float(denoising_loss(network, poses, times, noise).mean())
     return losses
-
-
-def train(
-    state: TrainState,
-    poses: NDArray[np.floating],
-    settings: TrainSettings,
-    device: torch.device,
-    on_step: Callable[[int, float], None],
-    team: Team = Team(),  # noqa: B008 - frozen
-) -> Iterator[int]:
-    """Run from the state's step to the last one, yielding the number of steps done after each.
-
-    Args:
-        state: changed in place.
-        poses: ``[N, 17, 3]`` metres, y up.
-        settings: see there.
-        device: where to train.
-        on_step: called with the step and its loss.
-        team: the processes that train together.
-    """
-    yield from fit(state, denoising(drawn_from(poses, settings), settings), settings, device, on_step, team)
 
 
 def drawn_from(poses: NDArray[np.floating], settings: TrainSettings) -> Callable[[int, torch.Generator], Tensor]:

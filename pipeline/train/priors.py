@@ -48,7 +48,7 @@ def train_prior(
     import torch
 
     from lifting.prior.weights import save_prior
-    from lifting.training.prior import TrainState, denoising, drawn_from
+    from lifting.training.prior import denoising, drawn_from, new_prior
     from lifting.training.variety.augment import Augmentation, draw_poses
     from lifting.training.variety.body_parts import take_apart
 
@@ -60,7 +60,7 @@ def train_prior(
     weights = None if start is None else start.network.state_dict()
     job = Job(
         settings=settings,
-        begin=lambda device: TrainState.new(settings, device, weights),
+        begin=lambda device: new_prior(settings, device, weights),
         objective=denoising(drawn_from(poses, settings), settings),
         judge=noise_judge(judged),
         write=save_prior,

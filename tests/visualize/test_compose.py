@@ -65,16 +65,6 @@ def test_overlay_follows_the_scale_of_the_video(track: Track3D, camera: Camera) 
         assert [xs.min(), xs.max(), ys.max()] == pytest.approx([x0 * scale, x1 * scale, y1 * scale], abs=5)
 
 
-def test_reprojection_is_drawn_on_demand(track: Track3D, camera: Camera) -> None:
-    frame = np.full((360, 640, 3), 90, dtype=np.uint8)
-    moved = Camera.from_focal(camera.K[0, 0] * 1.3, camera.image_size, "test")
-    plain, checked = (
-        FrameComposer([track], camera.image_size, camera=moved, reproject=flag).compose(frame, 0, 0.0)[:, :640]
-        for flag in (False, True)
-    )
-    assert ((plain == 90).all(axis=2) & (checked != 90).any(axis=2)).sum() > 100
-
-
 def test_frames_of_another_size_are_refused(track: Track3D) -> None:
     composer = FrameComposer([track], (64, 48))
     with pytest.raises(ValueError, match="48 x 64 pixels, not 64 x 48"):

@@ -98,7 +98,7 @@ def test_nothing_known_draws_nothing(person: OverlayPerson) -> None:
     nothing = replace(
         person, keypoints_px=np.full((17, 2), np.nan), box=np.full(4, np.nan), reprojected_px=np.full((17, 2), np.nan)
     )
-    assert not _changed(draw_overlay(_GREY, [nothing], reproject=True)).any()
+    assert not _changed(draw_overlay(_GREY, [nothing])).any()
 
 
 def test_unsure_joints_are_fainter(person: OverlayPerson) -> None:
@@ -120,13 +120,6 @@ def test_imputed_joints_appear_where_the_camera_would_see_them(person: OverlayPe
     assert not _has(
         _near(draw_overlay(_GREY, [replace(hidden, reprojected_px=None)]), place, 4), SIDE_COLOURS["left"], 80
     )
-
-
-def test_reprojection_is_drawn_on_demand(person: OverlayPerson) -> None:
-    assert person.reprojected_px is not None
-    shifted = replace(person, reprojected_px=person.reprojected_px + np.array([200.0, 0.0]))
-    assert not _changed(draw_overlay(_GREY, [shifted]))[:, 480:].any()
-    assert _changed(draw_overlay(_GREY, [shifted], reproject=True))[:, 480:].any()
 
 
 def test_people_outside_the_frame_are_no_problem(person: OverlayPerson) -> None:

@@ -101,7 +101,7 @@ def figure_parts(figure: Figure, view: View, min_scale_px: float, fade: Callable
             middle = max(middle, float(head_depth) + 0.01)
         shape = canvas.Capsule(pixels[a], pixels[b], radius[a], radius[b])
         hollow = bool(figure.imputed[[a, b]].any())
-        parts.append(Part(middle, _limb(shape, colour(_side(a, b), middle, [a, b]), hollow)))
+        parts.append(Part(middle, _limb(shape, colour(H36M_17.bone_side(a, b), middle, [a, b]), hollow)))
     if np.isfinite(head_depth):
         middle = float(head_depth)
         size = limb_radius(_HEAD_RADIUS, middle, view, min_scale_px)
@@ -125,11 +125,6 @@ def _doubt(sigma_m: NDArray[np.float64]) -> NDArray[np.float64]:
     """Share of the background in the colour of joints that are not well known; none where nothing is said."""
     low, high = _DOUBT_M
     return 0.55 * np.clip((np.nan_to_num(sigma_m) - low) / (high - low), 0.0, 1.0)
-
-
-def _side(first: int, second: int) -> str:
-    side = H36M_17.side(second)
-    return side if side != "centre" else H36M_17.side(first)
 
 
 def _limb(shape: canvas.Capsule, colour: Colour, hollow: bool) -> Callable[[Image], None]:

@@ -12,7 +12,7 @@ from lifting.prior.control import ControlNetwork
 from lifting.prior.network import FoldedScoreNetwork, ScoreNetwork, body_axes
 from lifting.prior.weights import load_prior, save_prior
 from lifting.training.adapt import limb_network
-from lifting.training.prior import TrainSettings, TrainState
+from lifting.training.prior import TrainSettings, new_prior
 
 TIMES = torch.tensor([0.1, 0.05, 0.01])
 
@@ -119,7 +119,7 @@ def test_limbs_keep_the_axes_of_the_prior_they_come_from() -> None:
 def test_training_may_begin_with_a_prior_of_other_axes(body: bool) -> None:
     settings = TrainSettings(hidden=64, embed=16, body_axes=not body)
     before = ScoreNetwork(hidden=64, embed=16, body_axes=body)
-    network = TrainState.new(settings, torch.device("cpu"), before.state_dict()).network
+    network = new_prior(settings, torch.device("cpu"), before.state_dict()).network
     assert isinstance(network, ScoreNetwork) and network.body_axes is not body
     assert all(torch.equal(value, dict(network.named_parameters())[name]) for name, value in before.named_parameters())
 

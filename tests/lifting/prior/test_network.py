@@ -10,7 +10,6 @@ import torch
 from torch import nn
 
 from lifting.prior.network import FoldedScoreNetwork, ScoreNetwork
-from lifting.prior.sde import marginal_std
 
 
 def poses(count: int) -> torch.Tensor:
@@ -93,13 +92,6 @@ def test_folded_network_in_half_precision_stays_near_and_returns_float32(network
 def test_neighbours_may_share_a_time(network: ScoreNetwork) -> None:
     x, times = poses(6), torch.tensor([0.1, 0.05, 0.01])
     assert torch.allclose(network.forward_grouped(x, times), network(x, times.repeat_interleave(2)), atol=1e-6)
-
-
-def test_score_is_the_noise_over_the_standard_deviation(network: ScoreNetwork) -> None:
-    x, t = poses(2), torch.tensor([0.1, 0.02])
-    score, noise = network.score(x, t), network(x, t)
-    for i in range(2):
-        assert torch.allclose(score[i] * marginal_std(t[i]), -noise[i], atol=1e-5)
 
 
 def test_poses_do_not_see_each_other(network: ScoreNetwork) -> None:

@@ -7,7 +7,8 @@ import math
 import pytest
 import torch
 
-from lifting.prior.sde import beta, diffusion_squared, log_mean, marginal_std, reverse_step
+from lifting.optimise.schedule import reference_schedule
+from lifting.prior.sde import beta, diffusion_squared, log_mean, marginal_std
 
 TIMES = torch.tensor([0.0, 0.01, 0.03, 0.1, 0.2, 0.5, 1.0], dtype=torch.float64)
 
@@ -45,29 +46,14 @@ def test_small_times_keep_their_digits_in_single_precision() -> None:
     assert marginal_std(t).item() == pytest.approx(1e-7, rel=1e-3)
 
 
-def test_reverse_step_by_hand() -> None:
-    x, score = torch.tensor([[[2.0, 0.0, -1.0]]]).double(), torch.tensor([[[0.5, -1.0, 0.0]]]).double()
-    moved = reverse_step(x, score, torch.tensor(0.1, dtype=torch.float64), 0.01)
-    g2 = 2.09 * (1 - math.exp(-0.219))
-    expected = [2.0 + (1.045 * 2.0 + g2 * 0.5) * 0.01, -g2 * 0.01, -1.0 - 1.045 * 0.01]
-    assert moved.flatten().tolist() == pytest.approx(expected, rel=1e-12)
-
-
-def test_reverse_flow_brings_a_gaussian_home() -> None:
-    # For a Gaussian of standard deviation 1 the score is known. With the full score and no noise the steps contract
-    # as d ln x / dt = -(beta/2 - g^2 / v): compare with the integral of that.
-    sigma2 = 1.0
-
-    def variance(t: torch.Tensor) -> torch.Tensor:
-        return sigma2 * (2 * log_mean(t)).exp() + marginal_std(t) ** 2
-
-    steps = 1000
-    dt = 0.09 / steps
-    x = torch.ones(1, 1, 3, dtype=torch.float64)
-    exponent = 0.0
-    for i in range(steps):
-        t = torch.tensor(0.1 - i * dt, dtype=torch.float64)
-        x = reverse_step(x, -x / variance(t), t, dt)
-        middle = t - dt / 2
-        exponent += float(0.5 * beta(middle) - diffusion_squared(middle) / variance(middle)) * dt
-    assert x.flatten().tolist() == pytest.approx([math.exp(exponent)] * 3, rel=1e-3)
+def test_steps_of_the_published_schedule_follow_the_reverse_flow_of_a_gaussian() -> None:
+    # For a Gaussian of standard deviation 1 the score is known. With the full score and no noise x grows as
+    # d ln x = (beta / 2 - g^2 / v) dt: compare with the sum of that.
+    schedule = reference_schedule(1000)
+    t = schedule.times
+    variance = (2 * log_mean(t)).exp() + marginal_std(t) ** 2
+    x = 1.0
+    for drift, denoise, std, v in zip(schedule.drift, schedule.denoise, marginal_std(t), variance, strict=True):
+        x = float(x + drift * x - denoise * std * x / v)
+    flow = (0.5 * beta(t) - diffusion_squared(t) / variance).sum() / 1000
+    assert x == pytest.approx(math.exp(flow), rel=1e-3)

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from lifting.prior.network import ScoreNetwork
 from lifting.training import prior as trainer
-from lifting.training.engine import rate
-from lifting.training.prior import TrainSettings, TrainState, denoising_loss, train, validation_losses
+from lifting.training.engine import RunState, fit, rate
+from lifting.training.prior import TrainSettings, denoising, denoising_loss, drawn_from, new_prior, validation_losses
 
 CPU = torch.device("cpu")
 SMALL = TrainSettings(steps=6, batch=32, learning_rate=5e-3, warm_up=2, hidden=64, embed=16, poses_per_time=4)
@@ -42,18 +42,23 @@ def noise() -> Tensor:
     return torch.randn(6, 17, 3, generator=torch.Generator().manual_seed(1))
 
 
-def run(
-    state: TrainState, poses: NDArray[np.float64], settings: TrainSettings, steps: int | None = None
-) -> list[float]:
+def run(state: RunState, poses: NDArray[np.float64], settings: TrainSettings, steps: int | None = None) -> list[float]:
     losses: list[float] = []
-    for done in train(state, poses, settings, CPU, lambda step, loss: losses.append(loss)):
+    objective = denoising(drawn_from(poses, settings), settings)
+    for done in fit(state, objective, settings, CPU, lambda step, loss: losses.append(loss)):
         assert done == state.step
         if done == steps:
             break
     return losses
 
 
-def equal(a: TrainState, b: TrainState) -> bool:
+def resumed(path: Path, settings: TrainSettings = SMALL) -> RunState:
+    state = new_prior(settings, CPU)
+    state.restore(path, settings)
+    return state
+
+
+def equal(a: RunState, b: RunState) -> bool:
     pairs = [(a.network, b.network), (a.averaged, b.averaged)]
     return a.step == b.step and all(
         torch.equal(first, second)
@@ -109,7 +114,7 @@ def test_rate_warms_up_and_falls_as_a_cosine() -> None:
 
 def test_training_lowers_the_loss(motion: NDArray[np.float64]) -> None:
     settings = replace(SMALL, steps=60, batch=64, hidden=128, warm_up=5)
-    state = TrainState.new(settings, CPU)
+    state = new_prior(settings, CPU)
     poses = torch.from_numpy(motion[::6] * [1.0, -1.0, -1.0]).float()
     before = validation_losses(state.averaged, poses)
     losses = run(state, motion, settings)
@@ -121,13 +126,14 @@ def test_training_lowers_the_loss(motion: NDArray[np.float64]) -> None:
 
 
 def test_the_rate_is_applied(motion: NDArray[np.float64]) -> None:
-    state = TrainState.new(SMALL, CPU)
-    for done in train(state, motion, SMALL, CPU, lambda step, loss: None):
-        assert state.optimiser.param_groups[0]["lr"] == pytest.approx(5e-3 * rate(done - 1, SMALL))
+    state = new_prior(SMALL, CPU)
+    while run(state, motion, SMALL, steps=state.step + 1):
+        assert state.optimiser.param_groups[0]["lr"] == pytest.approx(5e-3 * rate(state.step - 1, SMALL))
+    assert state.step == SMALL.steps
 
 
 def test_the_average_follows_the_weights(motion: NDArray[np.float64]) -> None:
-    state = TrainState.new(SMALL, CPU)
+    state = new_prior(SMALL, CPU)
     start = state.network.post_dense.weight.detach().clone()
     assert torch.equal(state.averaged.post_dense.weight, start)
     run(state, motion, SMALL, steps=1)
@@ -139,14 +145,14 @@ def test_the_average_follows_the_weights(motion: NDArray[np.float64]) -> None:
 
 @pytest.mark.parametrize("killed_after", [1, 4])
 def test_a_killed_run_resumes_exactly(motion: NDArray[np.float64], tmp_path: Path, killed_after: int) -> None:
-    whole = TrainState.new(SMALL, CPU)
+    whole = new_prior(SMALL, CPU)
     losses = run(whole, motion, SMALL)
 
-    first = TrainState.new(SMALL, CPU)
+    first = new_prior(SMALL, CPU)
     before = run(first, motion, SMALL, steps=killed_after)
     first.save(tmp_path / "c.pt", SMALL)
     torch.rand(3)  # chance elsewhere in the program does not matter
-    second = TrainState.load(tmp_path / "c.pt", SMALL, CPU)
+    second = resumed(tmp_path / "c.pt")
     assert equal(first, second)
     after = run(second, motion, SMALL)
 
@@ -155,28 +161,28 @@ def test_a_killed_run_resumes_exactly(motion: NDArray[np.float64], tmp_path: Pat
 
 
 def test_seeds_make_different_runs(motion: NDArray[np.float64]) -> None:
-    one, same, other = (TrainState.new(replace(SMALL, seed=seed), CPU) for seed in (0, 0, 1))
+    one, same, other = (new_prior(replace(SMALL, seed=seed), CPU) for seed in (0, 0, 1))
     assert equal(one, same) and not equal(one, other)
     assert run(one, motion, SMALL, steps=1) != run(same, motion, replace(SMALL, seed=1), steps=1)
 
 
 def test_a_finished_run_does_nothing(motion: NDArray[np.float64]) -> None:
-    state = TrainState.new(SMALL, CPU)
+    state = new_prior(SMALL, CPU)
     state.step = SMALL.steps
     assert run(state, motion, SMALL) == []
 
 
 def test_other_settings_are_refused(tmp_path: Path) -> None:
-    TrainState.new(SMALL, CPU).save(tmp_path / "c.pt", SMALL)
+    new_prior(SMALL, CPU).save(tmp_path / "c.pt", SMALL)
     with pytest.raises(ValueError, match="another batch;"):
-        TrainState.load(tmp_path / "c.pt", replace(SMALL, batch=64), CPU)
+        resumed(tmp_path / "c.pt", replace(SMALL, batch=64))
     with pytest.raises(ValueError, match="another augmentation;"):
         changed = replace(SMALL, augmentation=replace(SMALL.augmentation, mirror=0.0))
-        TrainState.load(tmp_path / "c.pt", changed, CPU)
+        resumed(tmp_path / "c.pt", changed)
 
 
 def test_a_checkpoint_cut_short_leaves_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    state = TrainState.new(SMALL, CPU)
+    state = new_prior(SMALL, CPU)
     state.save(tmp_path / "c.pt", SMALL)
     whole = (tmp_path / "c.pt").read_bytes()
 
@@ -190,4 +196,4 @@ def test_a_checkpoint_cut_short_leaves_the_old_one(tmp_path: Path, monkeypatch: 
         state.save(tmp_path / "c.pt", SMALL)
     assert (tmp_path / "c.pt").read_bytes() == whole
     monkeypatch.undo()
-    assert TrainState.load(tmp_path / "c.pt", SMALL, CPU).step == 0
+    assert resumed(tmp_path / "c.pt").step == 0

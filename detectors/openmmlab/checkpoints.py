@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import pickle
-import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from assets.untrusted import LIMITS, UntrustedFileError
+from assets.untrusted.weights import load_checkpoint, load_safetensors
 from detectors.openmmlab.errors import ModelError
 
 if TYPE_CHECKING:
@@ -53,22 +54,15 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
     """
     import torch
 
+    # What another program has normalised by may be any number.
+    limits = replace(LIMITS, weight=torch.finfo(torch.float32).max)
     try:
         if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            content: Any = load_file(path)
+            content: Any = load_safetensors(path, limits)[0]
         else:
-            with torch.serialization.safe_globals([(_Ignored, name) for name in _HARMLESS]):
-                content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        if zipfile.is_zipfile(path):
-            raise ModelError(
-                f"{path} holds more than weights and would run code; give a checkpoint as MMPose publishes them"
-            ) from error
-        raise ModelError(f"{path} is no checkpoint of PyTorch, or is damaged; get it again") from error
-    except Exception as error:  # damaged files fail in many ways, in several libraries
-        raise ModelError(f"{path} is no checkpoint of PyTorch, or is damaged; get it again") from error
+            content = load_checkpoint(path, limits, [(_Ignored, name) for name in _HARMLESS])
+    except UntrustedFileError as error:
+        raise ModelError(str(error)) from error
     weights = content.get("state_dict", content) if isinstance(content, dict) else {}
     tensors = {
         str(name).removeprefix("module."): value for name, value in weights.items() if isinstance(value, torch.Tensor)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,8 +13,10 @@ import torch
 from numpy.typing import NDArray
 
 from assets.integrity import asset_path
+from assets.untrusted import UntrustedFileError
+from assets.untrusted.arrays import load_npz
 from lifting.initial.network import InitialNetwork
-from lifting.prior.weights import PriorError, read_safetensors, sha256_of
+from lifting.prior.weights import made_of, read_safetensors, sha256_of
 
 __all__ = ["Templates", "load_initialiser", "load_templates", "save_initialiser"]
 
@@ -53,22 +54,16 @@ def load_initialiser(path: str | Path | None = None) -> tuple[InitialNetwork, st
     """The shipped initialiser, or the one in a file, and the SHA-256 of the file.
 
     Raises:
-        PriorError: the file is missing, damaged or holds something else.
+        UntrustedFileError: the file is missing, damaged or holds something else.
     """
     path = asset_path(_INITIALISER) if path is None else Path(path)
-    if not path.is_file():
-        raise PriorError(f"there are no weights of a initialiser {path}; check the name")
-    weights, _ = read_safetensors(path)
+    weights, _, _ = read_safetensors(path)
     try:
-        network = InitialNetwork.like(weights)
-        network.load_state_dict({name: value.float() for name, value in weights.items()})
-        if not all(torch.isfinite(value).all() for value in network.state_dict().values()):
-            raise ValueError("weights are not finite")
+        return made_of(weights, lambda: InitialNetwork.like(weights)), sha256_of(path)
     except (KeyError, RuntimeError, ValueError) as error:
-        raise PriorError(
+        raise UntrustedFileError(
             f"{path} does not hold the weights of a initialiser; train them with `zedo-video train initialiser`"
         ) from error
-    return network.eval().requires_grad_(False), sha256_of(path)
 
 
 def save_initialiser(path: str | Path, network: InitialNetwork, training: dict[str, Any]) -> None:
@@ -82,16 +77,18 @@ def save_initialiser(path: str | Path, network: InitialNetwork, training: dict[s
 
 
 def load_templates(path: str | Path | None = None, network: str | Path | None = None) -> Templates:
-    """The shipped template poses and initialiser, or those of files. Raises PriorError if a file is not one of them."""
+    """The shipped template poses and initialiser, or those of files. Raises UntrustedFileError if one is something else."""
     path = asset_path(_TEMPLATES) if path is None else Path(path)
+    arrays = load_npz(path)
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            poses = {
-                int(name.removeprefix("poses_")): stored[name] for name in stored.files if name.startswith("poses_")
-            }
-            bones = stored["bone_lengths_m"].astype(np.float64)
+        poses = {int(name.removeprefix("poses_")): array for name, array in arrays.items() if name.startswith("poses_")}
+        bones = arrays["bone_lengths_m"].astype(np.float64)
         if bones.shape != (16,) or not poses or any(p.shape != (s, 17, 3) for s, p in poses.items()):
             raise ValueError("other shapes than those of template poses")
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise PriorError(f"{path} holds no template poses; write them with `zedo-video train clusters`") from error
+        if not ((bones > 0) & (bones < 3)).all() or not all((abs(p) < 3).all() for p in poses.values()):
+            raise ValueError("nobody is as large")
+    except (ValueError, KeyError, TypeError) as error:
+        raise UntrustedFileError(
+            f"{path} holds no template poses; write them with `zedo-video train clusters`"
+        ) from error
     return Templates(poses, bones, sha256_of(path), *load_initialiser(network))

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import json
-import pickle
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from assets.integrity import asset_path
+from assets.untrusted import UntrustedFileError
+from assets.untrusted.texts import parse_json
+from assets.untrusted.weights import check_weights, load_checkpoint, load_safetensors
 from lifting.prior.control import ControlNetwork
 from lifting.prior.network import ScoreNetwork
 
-__all__ = ["DEFAULT_PRIOR", "Prior", "PriorError", "load_prior", "save_prior"]
+__all__ = ["DEFAULT_PRIOR", "Prior", "load_prior", "made_of", "read_safetensors", "save_prior", "sha256_of"]
 
 DEFAULT_PRIOR = "prior.safetensors"
 
-
-class PriorError(ValueError):
-    """The file is no prior that can be used."""
+Network = TypeVar("Network", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -60,25 +61,22 @@ def load_prior(path: str | Path | None = None, *, ema: bool = True, control: boo
             the file has.
 
     Raises:
-        PriorError: the file is missing, damaged, wants to run code, holds another network, or has no control branch
-            where one is asked for.
+        UntrustedFileError: the file is missing, damaged, wants to run code, holds another network, or has no control
+            branch where one is asked for.
     """
     path = asset_path(DEFAULT_PRIOR) if path is None else Path(path)
-    if not path.is_file():
-        raise PriorError(f"there is no prior {path}; check the name")
-    training: dict[str, Any] = {}
     if path.suffix == ".safetensors":
-        weights, training = read_safetensors(path)
+        weights, _, training = read_safetensors(path)
     else:
-        weights = _read_checkpoint(path, ema)
+        weights, training = _read_checkpoint(path, ema), {}
     try:
         network = _network(weights)
     except (KeyError, RuntimeError, ValueError) as error:
-        raise PriorError(
+        raise UntrustedFileError(
             f"{path} does not hold the weights of a score network; give a prior trained for ZeDO"
         ) from error
     if control and not isinstance(network, ControlNetwork):
-        raise PriorError(f"{path} holds no control branch; train one with `zedo-video train control`")
+        raise UntrustedFileError(f"{path} holds no control branch; train one with `zedo-video train control`")
     if control is False and isinstance(network, ControlNetwork):
         network = network.trunk()
     return Prior(network, path.name, sha256_of(path), training)
@@ -114,29 +112,32 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    from safetensors import SafetensorError, safe_open
+def read_safetensors(path: Path) -> tuple[dict[str, Tensor], str, dict[str, Any]]:
+    """Weights by name, of which kind of network they are, and how they were made. Raises UntrustedFileError."""
+    weights, texts = load_safetensors(path)
+    record = parse_json(texts.get("training", "{}"), f"the training record of {path}")
+    return weights, texts.get("format", ""), record if isinstance(record, dict) else {}
 
-    try:
-        with safe_open(str(path), framework="pt") as stored:
-            weights = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 - no dict
-            record = json.loads((stored.metadata() or {}).get("training", "{}"))
-    except (SafetensorError, ValueError, OSError) as error:
-        raise PriorError(f"{path} is damaged or no safetensors file; copy it again") from error
-    return weights, record if isinstance(record, dict) else {}
+
+def made_of(weights: dict[str, Tensor], make: Callable[[], Network]) -> Network:
+    """The network with these weights, for evaluation. Raises ValueError if it has others than ``make`` gives it."""
+    # One tensor may promise a width that the others do not have: compared before anything of that size is made.
+    with torch.device("meta"):
+        expected = {name: value.shape for name, value in make().state_dict().items()}
+    if expected != {name: value.shape for name, value in weights.items()}:
+        raise ValueError("weights of other names or shapes")
+    network = make()
+    network.load_state_dict({name: value.float() for name, value in weights.items()})
+    return network.eval().requires_grad_(False)
 
 
 def _read_checkpoint(path: Path, ema: bool) -> dict[str, Tensor]:
-    try:
-        stored = torch.load(path, map_location="cpu", weights_only=True)
-    # What torch.load raises on garbage depends on where in the file it stumbles.
-    except (pickle.UnpicklingError, RuntimeError, LookupError, ValueError, TypeError, EOFError, OSError) as error:
-        raise PriorError(f"{path} is damaged or holds more than plain tensors, so it was not opened") from error
+    stored = load_checkpoint(path)
     if not isinstance(stored, dict):
-        raise PriorError(f"{path} holds no weights by name; give a checkpoint of a score network")
+        raise UntrustedFileError(f"{path} holds no weights by name; give a checkpoint of a score network")
     weights = stored.get("model_state_dict", stored)
     if not isinstance(weights, dict):
-        raise PriorError(f"{path} holds no weights by name; give a checkpoint of a score network")
+        raise UntrustedFileError(f"{path} holds no weights by name; give a checkpoint of a score network")
     weights = {str(name).removeprefix("module."): value for name, value in weights.items() if isinstance(value, Tensor)}
     # A table of the noise levels of other SDEs that the published code keeps among the weights.
     weights.pop("sigmas", None)
@@ -145,6 +146,7 @@ def _read_checkpoint(path: Path, ema: bool) -> dict[str, Tensor]:
         shadow = averaged.get("shadow_params")
         if isinstance(shadow, list) and all(isinstance(value, Tensor) for value in shadow):
             weights |= _averaged(weights, shadow)
+    check_weights(path, weights)
     return weights
 
 
@@ -165,8 +167,6 @@ def _network(weights: dict[str, Tensor]) -> ScoreNetwork:
     if inputs % 3:
         raise ValueError("the input of the network is not a list of 3D points")
     kind = ControlNetwork if any(map(_in_branch, weights)) else ScoreNetwork
-    network = kind(joints=inputs // 3, hidden=hidden, embed=embed, body_axes="in_body_axes" in weights)
-    network.load_state_dict({name: value.float() for name, value in weights.items()})
-    if not all(torch.isfinite(value).all() for value in network.state_dict().values()):
-        raise ValueError("weights are not finite")
-    return network.eval().requires_grad_(False)
+    return made_of(
+        weights, lambda: kind(joints=inputs // 3, hidden=hidden, embed=embed, body_axes="in_body_axes" in weights)
+    )

@@ -12,6 +12,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
+from assets.untrusted.weights import load_checkpoint
 from lifting.training.processes import Team
 
 __all__ = ["DataRecord", "Objective", "Pacing", "RunState", "describe", "fit", "rate"]
@@ -101,8 +102,7 @@ class RunState:
         Raises ValueError if others differ, or if the run learnt from other data. Of older checkpoints, settings that
         they do not know have the defaults, and data that they do not name are taken to be the same.
         """
-        device = next(self.network.parameters()).device
-        record = torch.load(path, map_location=device, weights_only=True)
+        record = load_checkpoint(path)
         # What an older version did not know of, it did as is the default now.
         stored = _completed(record["settings"], asdict(type(settings)()))
         wanted = {**asdict(settings), "steps": stored["steps"]}

@@ -10,11 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from assets.untrusted import UntrustedFileError
 from lifting.optimise.loop import optimise
 from lifting.optimise.schedule import reference_schedule
 from lifting.prior.control import ControlNetwork
 from lifting.prior.network import FoldedScoreNetwork, ScoreNetwork
-from lifting.prior.weights import PriorError, load_prior, save_prior
+from lifting.prior.weights import load_prior, save_prior
 from lifting.training.engine import RunState, fit
 from lifting.training.prior import FitSettings, denoising
 
@@ -189,12 +190,12 @@ def test_twelve_joints(tmp_path: Path) -> None:
 
 def test_a_branch_that_is_not_there(network: ScoreNetwork, trained: ControlNetwork, tmp_path: Path) -> None:
     save_prior(tmp_path / "plain.safetensors", network, {})
-    with pytest.raises(PriorError, match=r"plain\.safetensors holds no control branch"):
+    with pytest.raises(UntrustedFileError, match=r"plain\.safetensors holds no control branch"):
         load_prior(tmp_path / "plain.safetensors", control=True)
     record = published(trained, None)
     weights = record["model_state_dict"]
     assert isinstance(weights, dict)
     del weights["module.zc_b2_1.bias"]
     torch.save(record, tmp_path / "half.pth")
-    with pytest.raises(PriorError, match="does not hold the weights of a score network"):
+    with pytest.raises(UntrustedFileError, match="does not hold the weights of a score network"):
         load_prior(tmp_path / "half.pth")

@@ -15,11 +15,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from assets.integrity import manifest
+from assets.untrusted import UntrustedFileError
 from detectors.layouts import H36M_17
 from lifting.body.skeleton import facing_camera
 from lifting.initial.weights import Templates, load_templates
 from lifting.prior.network import ScoreNetwork
-from lifting.prior.weights import Prior, PriorError, load_prior, save_prior
+from lifting.prior.weights import Prior, load_prior, save_prior
 from lifting.training.prior import validation_losses
 
 
@@ -124,7 +125,7 @@ def test_code_in_a_checkpoint_never_runs(network: ScoreNetwork, tmp_path: Path, 
     marker = tmp_path / "ran"
     malice = Malice(marker)
     torch.save({"model_state_dict": network.state_dict(), "extra": malice} if inside else malice, tmp_path / "c.pth")
-    with pytest.raises(PriorError, match="more than plain tensors"):
+    with pytest.raises(UntrustedFileError, match="more than plain tensors"):
         load_prior(tmp_path / "c.pth")
     assert not marker.exists()
     # the trap itself works
@@ -133,9 +134,9 @@ def test_code_in_a_checkpoint_never_runs(network: ScoreNetwork, tmp_path: Path, 
 
 
 def test_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(PriorError, match="no prior"):
+    with pytest.raises(UntrustedFileError, match="does not exist"):
         load_prior(tmp_path / "none.safetensors")
-    with pytest.raises(PriorError, match="no template poses"):
+    with pytest.raises(UntrustedFileError, match="does not exist"):
         load_templates(tmp_path / "none.npz")
 
 
@@ -149,7 +150,7 @@ def test_damaged_files(network: ScoreNetwork, tmp_path: Path, name: str, damage:
         save_prior(path, network, {})
     whole = path.read_bytes()
     path.write_bytes({"cut": whole[: len(whole) // 2], "empty": b"", "text": b"no weights in here" * 20}[damage])
-    with pytest.raises(PriorError, match="damaged"):
+    with pytest.raises(UntrustedFileError, match="damaged"):
         load_prior(path)
 
 
@@ -174,7 +175,9 @@ def test_weights_of_something_else(network: ScoreNetwork, tmp_path: Path, fault:
     save_file(wrong[fault], str(tmp_path / "c.safetensors"))
     torch.save(wrong[fault], tmp_path / "c.pth")
     for name in ("c.safetensors", "c.pth"):
-        with pytest.raises(PriorError, match="does not hold the weights of a score network"):
+        with pytest.raises(
+            UntrustedFileError, match="does not hold the weights of a score network|that are not finite"
+        ):
             load_prior(tmp_path / name)
 
 
@@ -185,7 +188,7 @@ def test_weights_of_something_else(network: ScoreNetwork, tmp_path: Path, fault:
 )
 def test_checkpoints_without_weights_by_name(tmp_path: Path, stored: object) -> None:
     torch.save(stored, tmp_path / "c.pth")
-    with pytest.raises(PriorError, match="no weights by name"):
+    with pytest.raises(UntrustedFileError, match="no weights by name"):
         load_prior(tmp_path / "c.pth")
 
 
@@ -201,7 +204,7 @@ def test_averages_that_are_none_are_left_aside(network: ScoreNetwork, tmp_path: 
 @pytest.mark.parametrize("garbage", [b"\x80\x02}q\x00.", b"\x80\x02h\x05.", b"a", b"\x80", b"(((", b".", b"I1\n", b"0"])
 def test_garbage_is_no_checkpoint(tmp_path: Path, garbage: bytes) -> None:
     (tmp_path / "c.pth").write_bytes(garbage)
-    with pytest.raises(PriorError, match=r"damaged|no weights by name|does not hold"):
+    with pytest.raises(UntrustedFileError, match=r"damaged|no weights by name|does not hold"):
         load_prior(tmp_path / "c.pth")
 
 
@@ -223,6 +226,8 @@ NO_STARTING_POSES: dict[str, dict[str, object]] = {
     "one pose too flat": {"poses_1": np.zeros((17, 3)), "bone_lengths_m": LENGTHS},
     "other bones": {"poses_1": POSES, "bone_lengths_m": np.ones(17)},
     "one length": {"poses_1": POSES, "bone_lengths_m": np.float64(1.0)},
+    "no number": {"poses_1": POSES * np.nan, "bone_lengths_m": LENGTHS},
+    "giants": {"poses_1": POSES, "bone_lengths_m": LENGTHS * 1e6},
     "words for lengths": {"poses_1": POSES, "bone_lengths_m": np.array(["long"] * 16)},
 }
 
@@ -231,7 +236,7 @@ NO_STARTING_POSES: dict[str, dict[str, object]] = {
 def test_arrays_that_are_no_starting_poses(tmp_path: Path, fault: str) -> None:
     arrays: dict[str, Any] = NO_STARTING_POSES[fault]
     np.savez(tmp_path / "s.npz", **arrays)
-    with pytest.raises(PriorError, match="no template poses"):
+    with pytest.raises(UntrustedFileError, match="no template poses"):
         load_templates(tmp_path / "s.npz")
 
 
@@ -254,6 +259,6 @@ def test_files_that_are_no_starting_poses(tmp_path: Path, fault: str) -> None:
             "flipped": whole[:at] + bytes([whole[at] ^ 255]) + whole[at + 1 :],
         }
         path.write_bytes(damaged[fault])
-    with pytest.raises(PriorError, match="no template poses"):
+    with pytest.raises(UntrustedFileError, match="is damaged or no|holds objects"):
         load_templates(path)
     assert not (tmp_path / "ran").exists()

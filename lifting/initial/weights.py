@@ -77,7 +77,10 @@ def save_initialiser(path: str | Path, network: InitialNetwork, training: dict[s
 
 
 def load_templates(path: str | Path | None = None, network: str | Path | None = None) -> Templates:
-    """The shipped template poses and initialiser, or those of files. Raises UntrustedFileError if one is something else."""
+    """The shipped template poses and initialiser, or those of files.
+
+    Raises UntrustedFileError if a file is not one of them.
+    """
     path = asset_path(_TEMPLATES) if path is None else Path(path)
     arrays = load_npz(path)
     try:

@@ -81,8 +81,8 @@ class PersonTrack2D:
             steps = np.diff(getattr(self, name))
             # Written so that NaN does not pass.
             if not (steps >= least).all():
-                row = int(np.argmin(steps >= least)) + 1
-                raise ValueError(f"{name} must {'increase' if least else 'not fall'}, as it does not at row {row}")
+                rule = "increase, and does not" if least else "not fall, and does"
+                raise ValueError(f"{name} must {rule} at row {int(np.argmin(steps >= least)) + 1}")
         if (self.confidence < 0).any() or (self.confidence > 1).any():
             raise ValueError(
                 f"confidence must lie between 0 and 1, not reach from {np.nanmin(self.confidence):g} to "

@@ -1,15 +1,18 @@
-"""One video from file to files: detect, track, lift, smooth, render."""
+"""One video, from file to result to files: load, detect, lift, write."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from detectors.people import PersonTrack2D
+from lifting.geometry.camera import Camera
 from pipeline.errors import InputError
 from pipeline.files.atomic import atomic_path, claimed
 from pipeline.files.workspace import Workspace, fingerprint
@@ -21,39 +24,66 @@ from pipeline.results.schema import build_metadata
 from pipeline.settings import RunSettings
 from pipeline.stages.camera import choose_camera
 
-__all__ = ["RunSummary", "run_video"]
+if TYPE_CHECKING:
+    from detectors.base import PoseDetector
+    from lifting.lifter import Lifter
+    from lifting.prior.weights import Prior
+
+__all__ = ["Found", "Job", "RunSummary", "detect", "lift", "load", "run_video", "write"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the stages of a run share: the input, and everything that works on it, checked and ready."""
+
+    settings: RunSettings
+    video: VideoInfo
+    camera: Camera
+    detector: PoseDetector
+    lifter: Lifter
+    prior: Prior
+
+
+@dataclass(frozen=True)
+class Found:
+    """What detection found.
+
+    Attributes:
+        tracks: the people that were asked for.
+        frames: number of frames looked at.
+        warnings: what the user should know of the input.
+    """
+
+    tracks: list[PersonTrack2D]
+    frames: int
+    warnings: list[str]
 
 
 @dataclass(frozen=True)
 class RunSummary:
-    """What a run found, for the closing line.
+    """What a run found; its text is the closing line.
 
     Attributes:
-        people: number of people.
+        result: everybody in the video.
         frames: number of frames looked at.
-        detector, prior: names of what made the result.
         seconds: by stage, wall clock.
         outputs: files that were written.
-        camera_source: where the intrinsics came from.
     """
 
-    people: int
+    result: Result
     frames: int
-    detector: str
-    prior: str
     seconds: dict[str, float]
     outputs: tuple[Path, ...]
-    camera_source: str
 
     def __str__(self) -> str:
-        total = sum(self.seconds.values())
-        found = {0: "nobody", 1: "1 person"}.get(self.people, f"{self.people} people")
+        result, people, total = self.result, len(self.result.tracks), sum(self.seconds.values())
+        found = {0: "nobody", 1: "1 person"}.get(people, f"{people} people")
         stages = ", ".join(f"{name} {seconds:.1f}" for name, seconds in self.seconds.items())
         frames = "1 frame" if self.frames == 1 else f"{self.frames} frames"
         return (
-            f"{found} in {frames}, detector {self.detector}, prior {self.prior}, camera: "
-            f"{self.camera_source}; {total:.1f} s ({stages}; {self.frames / max(total, 1e-9):.1f} frames/s)"
-            f" -> {', '.join(map(str, self.outputs))}"
+            f"{found} in {frames}, detector {result.metadata['detector']['name']}, prior "
+            f"{result.metadata['prior']['name']}, camera: {result.camera.source}; {total:.1f} s ({stages}; "
+            f"{self.frames / max(total, 1e-9):.1f} frames/s) -> {', '.join(map(str, self.outputs))}"
         )
 
 
@@ -63,83 +93,109 @@ def run_video(
     settings: RunSettings,
     reporter: Reporter,
     *,
+    camera: Camera | None = None,
     overwrite: bool = False,
     resume: bool = True,
 ) -> RunSummary:
-    """Lift the people of a video to 3D and write every output.
+    """Lift the people of a video to 3D and write every output, of which there may be none.
 
     What was detected is kept in ``<first output>.work`` until the run ends well, so that a killed run resumes.
+
+    Args:
+        source: the video.
+        outputs: files to write; the extension decides (``pipeline.results.exporters``).
+        settings: see ``RunSettings``.
+        reporter: told of the progress.
+        camera: of the upright frames; None is what the settings and the video say.
+        overwrite: replace files that exist.
+        resume: go on where a killed run was.
 
     Raises:
         UserError: the input, an output, a setting or a weight file cannot be used.
     """
     check_outputs(outputs, source, overwrite=overwrite)
-    with claimed(outputs):
-        return _run(source, outputs, settings, reporter, resume=resume)
-
-
-def _run(
-    source: Path, outputs: Sequence[Path], settings: RunSettings, reporter: Reporter, *, resume: bool
-) -> RunSummary:
-    video = probe(source)
-    camera = choose_camera(settings, video)
     seconds: dict[str, float] = {}
-    clock = time.perf_counter()
+    with claimed(outputs):
+        with _timed(seconds, "load"):
+            job = load(source, settings, reporter, camera)
+        with _workspace(job, outputs, resume=resume) as workspace:
+            with _timed(seconds, "detect"):
+                found = detect(job, workspace, reporter)
+            with _timed(seconds, "lift"):
+                result = lift(job, found, reporter)
+            with _timed(seconds, "render"):
+                write(job, result, outputs, found.frames, reporter)
+    return RunSummary(result, found.frames, seconds, tuple(outputs))
 
-    def lap(stage: str) -> None:
-        nonlocal clock
-        now = time.perf_counter()
-        seconds[stage] = now - clock
-        clock = now
 
-    from detectors.tracking.link import track_people
+def load(source: Path, settings: RunSettings, reporter: Reporter, camera: Camera | None = None) -> Job:
+    """Everything that can be wrong with what was given is found here, before the long part of the work.
+
+    Raises:
+        UserError: the input, the camera, a setting or a weight file cannot be used.
+    """
     from pipeline.load import load_detector, load_lifter
-    from pipeline.stages.detect import detect_people, stored_people
 
-    # Everything that can be wrong with what was given is found before the long part of the work.
+    video = probe(source)
+    if camera is None:
+        camera = choose_camera(settings, video)
+    elif camera.image_size != (video.width, video.height):
+        raise InputError(
+            f"the camera is for {camera.image_size[0]} x {camera.image_size[1]} pixels, the upright frames of {source} "
+            f"have {video.width} x {video.height}"
+        )
     lifter, prior = load_lifter(settings)
     detector = load_detector(settings.detector, settings.detector_options(), reporter)
-    record = detector.describe()
-    # Chunks of another version may have been made differently.
-    made_by = {"version": version("zedo-video"), "detector": record, "start": settings.start, "end": settings.end}
-    workspace = Workspace.beside(outputs[0], fingerprint(source, made_by))
-    if not resume:
-        workspace.discard("people")
-    lap("load")
-    try:
-        with reporter.stage("detect", expected_frames(video, settings)) as advance:
-            warnings = detect_people(
-                source, detector, workspace, start_s=settings.start, end_s=settings.end, on_progress=advance
-            )
-    except BaseException:
-        # Nothing to go on from, so nothing to keep.
-        if workspace.count("people") == 0:
-            workspace.remove()
-        raise
-    frames = workspace.frames("people")
+    return Job(settings, video, camera, detector, lifter, prior)
+
+
+def detect(job: Job, workspace: Workspace, reporter: Reporter) -> Found:
+    """The people of the video in pixels, tracked; what the workspace holds already is not looked at again.
+
+    Raises:
+        InputError: the video cannot be decoded, or somebody was asked for who is not there.
+    """
+    from detectors.tracking.link import track_people
+    from pipeline.stages.detect import detect_people, stored_people
+
+    settings = job.settings
+    with reporter.stage("detect", expected_frames(job.video, settings)) as advance:
+        warnings = detect_people(
+            job.video.path, job.detector, workspace, start_s=settings.start, end_s=settings.end, on_progress=advance
+        )
     people = ((frame.frame_index, frame.time_s, frame.people) for frame in stored_people(workspace))
-    tracks = choose_people(track_people(people), settings)
-    lap("detect")
-    with reporter.stage("lift", sum(map(len, tracks))) as advance:
-        lifted = lifter.lift(tracks, camera, lambda done, total: advance(done))
-    if not lifted:
-        what = "people were found, but never enough of a body to lift" if tracks else "nobody was found"
-        warnings.append(f"{what} in {source}; the result is empty")
+    return Found(choose_people(track_people(people), settings), workspace.frames("people"), warnings)
+
+
+def lift(job: Job, found: Found, reporter: Reporter) -> Result:
+    """The tracks in metres, with the record of how they were made; the reporter is told every warning."""
+    with reporter.stage("lift", sum(map(len, found.tracks))) as advance:
+        tracks = job.lifter.lift(found.tracks, job.camera, lambda done, total: advance(done))
+    warnings = list(found.warnings)
+    if not tracks:
+        what = "people were found, but never enough of a body to lift" if found.tracks else "nobody was found"
+        warnings.append(f"{what} in {job.video.path}; the result is empty")
     for text in warnings:
         reporter.warn(text)
-    lap("lift")
     metadata = build_metadata(
-        camera=camera,
-        prior=prior.describe(),
-        detector=record,
-        preset=settings.preset,
-        seed=settings.seed,
-        settings={**settings.model_dump(mode="json"), **lifter.describe()},
-        video=video,
+        camera=job.camera,
+        prior=job.prior.describe(),
+        detector=job.detector.describe(),
+        preset=job.settings.preset,
+        seed=job.settings.seed,
+        settings={**job.settings.model_dump(mode="json"), **job.lifter.describe()},
+        video=job.video,
         warnings=warnings,
     )
-    result = Result(tuple(lifted), camera, metadata)
-    # All files get their names together at the end: a killed run leaves none of them, so the same command goes on.
+    return Result(tuple(tracks), job.camera, metadata)
+
+
+def write(job: Job, result: Result, outputs: Sequence[Path], frames: int, reporter: Reporter) -> None:
+    """All files; they get their names together at the end: a killed run leaves none, so the same command goes on.
+
+    Raises:
+        OutputError: the disk does not take them.
+    """
     with ExitStack() as stack:
         parts = {output: stack.enter_context(atomic_path(output)) for output in outputs}
         pictures = [part for output, part in parts.items() if takes_pictures(output)]
@@ -147,23 +203,47 @@ def _run(
             from pipeline.results.render import render
             from visualize.stream import PictureOptions
 
+            settings = job.settings
+            options = PictureOptions(settings.gif_width, settings.gif_fps)
             with reporter.stage("render", frames) as advance:
-                options = PictureOptions(settings.gif_width, settings.gif_fps)
-                render(video, lifted, camera, pictures, options, settings.start, settings.end, advance)
+                render(result, job.video, pictures, options, settings.start, settings.end, advance)
         for output, part in parts.items():
             if not takes_pictures(output):
                 write_data(part, result)
-    lap("render")
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
+    began = time.perf_counter()
+    yield
+    seconds[stage] = time.perf_counter() - began
+
+
+@contextmanager
+def _workspace(job: Job, outputs: Sequence[Path], *, resume: bool) -> Iterator[Workspace]:
+    """Where detections are kept: beside the first output until the block ends well, or nowhere if there is none."""
+    if not outputs:
+        with TemporaryDirectory(prefix="zedo-video-") as folder:
+            yield Workspace(folder, {})
+        return
+    # Chunks of another version may have been made differently.
+    made_by = {
+        "version": version("zedo-video"),
+        "detector": job.detector.describe(),
+        "start": job.settings.start,
+        "end": job.settings.end,
+    }
+    workspace = Workspace.beside(outputs[0], fingerprint(job.video.path, made_by))
+    if not resume:
+        workspace.discard("people")
+    try:
+        yield workspace
+    except BaseException:
+        # Nothing to go on from, so nothing to keep.
+        if workspace.count("people") == 0:
+            workspace.remove()
+        raise
     workspace.remove()
-    return RunSummary(
-        people=len(lifted),
-        frames=frames,
-        detector=detector.name,
-        prior=prior.name,
-        seconds=seconds,
-        outputs=tuple(outputs),
-        camera_source=camera.source,
-    )
 
 
 def expected_frames(video: VideoInfo, settings: RunSettings) -> int | None:

@@ -24,6 +24,7 @@ __all__ = [
     "FORMATS",
     "PICTURES",
     "Exporter",
+    "check_format",
     "check_outputs",
     "open_writer",
     "save",
@@ -73,14 +74,14 @@ def takes_pictures(path: Path) -> bool:
 
 def open_writer(path: Path, options: PictureOptions | None = None) -> FrameWriter:
     """The writer of a picture format. Raises OutputError if the extension has none."""
-    _check_format(path, PICTURES)
+    check_format(path, PICTURES)
     writer: FrameWriter = _load(PICTURES, path)(path, options)
     return writer
 
 
 def write_data(path: Path, result: Result) -> None:
     """Write a data format to exactly this path. Raises OutputError if the format cannot hold the people."""
-    _check_format(path, DATA)
+    check_format(path, DATA)
     exporter: Exporter = _load(DATA, path)()
     if exporter.one_person and len(result.tracks) != 1:
         found = len(result.tracks) or "nobody"
@@ -94,9 +95,16 @@ def save(path: str | Path, result: Result) -> None:
     Raises:
         OutputError: the extension is that of no data format, or the file cannot be written there.
     """
-    _check_format(Path(path), DATA)
+    check_format(Path(path), DATA)
     with atomic_path(path) as part:
         write_data(part, result)
+
+
+def check_format(path: Path, extensions: Sequence[str] | dict[str, str]) -> None:
+    """Raise OutputError if the extension is none of these."""
+    if path.suffix.lower() not in extensions:
+        kind = f"the extension {path.suffix}" if path.suffix else "no extension"
+        raise OutputError(f"{path} has {kind}; the extension decides the format: use {', '.join(extensions)}")
 
 
 def check_outputs(outputs: Sequence[Path], source: Path, *, overwrite: bool) -> None:
@@ -108,17 +116,11 @@ def check_outputs(outputs: Sequence[Path], source: Path, *, overwrite: bool) -> 
     """
     seen = {source.resolve(): "the input"}
     for path in outputs:
-        _check_format(path, EXTENSIONS)
+        check_format(path, EXTENSIONS)
         if path.resolve() in seen:
             raise OutputError(f"{path} is {seen[path.resolve()]}; choose another name for the output")
         seen[path.resolve()] = "given twice"
         check_writable(path, overwrite)
-
-
-def _check_format(path: Path, extensions: Sequence[str] | dict[str, str]) -> None:
-    if path.suffix.lower() not in extensions:
-        kind = f"the extension {path.suffix}" if path.suffix else "no extension"
-        raise OutputError(f"{path} has {kind}; the extension decides the format: use {', '.join(extensions)}")
 
 
 def _load(registry: dict[str, str], path: Path) -> Any:

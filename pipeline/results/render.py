@@ -7,8 +7,6 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lifting.geometry.camera import Camera
-from lifting.tracks import Track3D
 from pipeline.media.decode import Frame, VideoInfo, read_frames
 from pipeline.media.prefetch import prefetch
 from pipeline.progress import Advance
@@ -18,6 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from pipeline.results.result import Result
     from visualize.compose import FrameComposer
     from visualize.stream import PictureOptions
 
@@ -28,9 +27,8 @@ _MAX_HEIGHT = 540
 
 
 def render(
+    result: Result,
     video: VideoInfo,
-    tracks: Sequence[Track3D],
-    camera: Camera,
     outputs: Sequence[Path],
     options: PictureOptions,
     start_s: float | None,
@@ -49,7 +47,7 @@ def render(
         for output in outputs:
             writers.append(stack.enter_context(open_writer(output, options)))
         composers = {
-            width: FrameComposer(tracks, size, camera=camera, max_width=width, max_height=_MAX_HEIGHT)
+            width: FrameComposer(result.tracks, size, camera=result.camera, max_width=width, max_height=_MAX_HEIGHT)
             for width in {writer.max_width for writer in writers}
         }
         frames = stack.enter_context(closing(prefetch(read_frames(video.path, start_s, end_s))))

@@ -16,7 +16,10 @@ from lifting.geometry.camera import Camera
 from lifting.tracks import Track3D
 from pipeline.errors import InputError
 from pipeline.files.archive import load_arrays
+from pipeline.files.atomic import atomic_path
+from pipeline.results.exporters import PICTURES, check_format, save
 from pipeline.results.schema import ONCE_FIELDS, ROW_FIELDS, SCHEMA_VERSION, camera_record, jsonable
+from visualize.stream import PictureOptions
 
 __all__ = ["Result", "load_result"]
 
@@ -39,6 +42,54 @@ class Result:
         ids = [track.track_id for track in self.tracks]
         if ids != sorted(set(ids)):
             raise ValueError(f"the tracks of a result must have different, ascending ids, not {ids}")
+
+    def save(self, path: str | Path) -> None:
+        """Write a data file, whole or not at all; the extension decides (``exporters.DATA``).
+
+        A file of that name is replaced.
+
+        Raises:
+            OutputError: the extension is that of no data format, or the file cannot be written there.
+        """
+        save(path, self)
+
+    def render(
+        self,
+        video: str | Path,
+        out: str | Path,
+        *,
+        start_s: float | None = None,
+        end_s: float | None = None,
+        gif_width: int = PictureOptions.gif_width,
+        gif_fps: float = PictureOptions.gif_fps,
+    ) -> None:
+        """Draw the people over the video and in 3D beside it; the extension decides (``exporters.PICTURES``).
+
+        Args:
+            video: what the result was made of.
+            out: file to write, whole or not at all; one of that name is replaced.
+            start_s, end_s: part of the video in seconds; None is what the result was made of.
+            gif_width, gif_fps: see ``PictureOptions``.
+
+        Raises:
+            InputError: the video cannot be read, or has frames of another size.
+            OutputError: the extension is that of no picture format, or the file cannot be written there.
+            ValueError: a size or a rate is out of range.
+        """
+        from pipeline.media.decode import probe
+        from pipeline.results.render import render
+
+        out, info, made_with = Path(out), probe(video), self.metadata.get("settings", {})
+        check_format(out, PICTURES)
+        if (info.width, info.height) != self.camera.image_size:
+            raise InputError(
+                f"{video} has {info.width} x {info.height} pixels, the video of the result had "
+                f"{self.camera.image_size[0]} x {self.camera.image_size[1]}"
+            )
+        start_s = made_with.get("start") if start_s is None else start_s
+        end_s = made_with.get("end") if end_s is None else end_s
+        with atomic_path(out) as part:
+            render(self, info, [part], PictureOptions(gif_width, gif_fps), start_s, end_s, lambda done: None)
 
     def record(self) -> dict[str, Any]:
         """The metadata as files hold it: plain JSON values, with the camera that the result has."""

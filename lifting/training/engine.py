@@ -17,7 +17,7 @@ from lifting.training.processes import Team
 
 __all__ = ["DataRecord", "Objective", "Pacing", "RunState", "describe", "fit", "rate"]
 
-#: What a run learns from and is judged by: role ("data", "validation") -> ``name`` and ``sha256`` of the file.
+#: What a run learns from and is validated with: role ("data", "validation") -> ``name`` and ``sha256`` of the file.
 DataRecord = dict[str, dict[str, str]]
 
 

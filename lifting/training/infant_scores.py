@@ -15,7 +15,7 @@ from lifting.prior.network import ScoreNetwork
 from lifting.training.adapt import AdaptSettings, seen
 from lifting.training.prior import validation_losses
 
-__all__ = ["FOCAL_PX", "judge"]
+__all__ = ["FOCAL_PX", "infant_scores"]
 
 #: Of the camera that looks at the infants: about that of MINI-RGBD.
 FOCAL_PX = 590.0
@@ -24,7 +24,7 @@ _DISTANCE_M = (0.85, 1.15)
 _ASIDE_M = 0.1
 
 
-def judge(
+def infant_scores(
     network: ScoreNetwork,
     poses: Tensor,
     settings: AdaptSettings,

@@ -25,10 +25,10 @@ __all__ = [
     "InitialiserSettings",
     "held_out_views",
     "initialiser_errors",
-    "looking",
+    "initialiser_loss",
+    "initialiser_objective",
     "new_initialiser",
     "pose_offsets",
-    "start_loss",
 ]
 
 
@@ -79,7 +79,7 @@ def new_initialiser(
     return RunState.of(network, settings, device)
 
 
-def start_loss(guess: InitialGuess, poses: Tensor, told: Tensor, settings: InitialiserSettings) -> Tensor:
+def initialiser_loss(guess: InitialGuess, poses: Tensor, told: Tensor, settings: InitialiserSettings) -> Tensor:
     """Loss of guesses for poses ``[B, J, 3]`` in the same axes, ``[]``; ``told [B, 1]``: who was told the proportions.
 
     The distance of the pose; the distance of the mode that is nearest to the truth (winner takes all) and the choice of
@@ -127,7 +127,7 @@ def initialiser_errors(network: InitialNetwork, motion: Tensor, rays: Tensor, co
     }
 
 
-def looking(
+def initialiser_objective(
     poses: NDArray[np.floating], clip: NDArray[np.integer], fps: float, settings: InitialiserSettings
 ) -> Objective:
     """What the training makes small: errors of guesses from random views of people in motion.
@@ -158,7 +158,7 @@ def looking(
         body = torch.where(told, log_proportions(truth) + wrong, math.nan)
         with mixed_precision(device):
             guess = model(*features, body)
-        return start_loss(InitialGuess(*(value.float() for value in vars(guess).values())), truth, told, settings)
+        return initialiser_loss(InitialGuess(*(value.float() for value in vars(guess).values())), truth, told, settings)
 
     return objective
 

@@ -178,12 +178,12 @@ def judge(
     Poses that the file marks as held out are taken; if it marks none, all of them.
     """
     from pipeline.files.atomic import atomic_path, check_writable
-    from pipeline.train.adapt import judge_priors
+    from pipeline.train.adapt import score_priors
 
     if json_path is not None:
         check_writable(json_path, overwrite=True)
     chosen = [("the shipped prior" if path is None else str(path), _prior(path)) for path in priors or (None,)]
-    report = judge_priors(data, chosen, int(joints), axes, size, seed, _reporter(quiet=False))
+    report = score_priors(data, chosen, int(joints), axes, size, seed, _reporter(quiet=False))
     if json_path is not None:
         import json
 

@@ -24,11 +24,10 @@ from lifting.prior.weights import Prior
 from pipeline.errors import InputError
 from pipeline.evaluate.live import lift_sequences_live
 from pipeline.evaluate.subject import Subject
-from pipeline.files.archive import load_arrays
 from pipeline.machine import describe_machine
 from pipeline.progress import Reporter
 from pipeline.results.report import Report, describe_lifting, describe_method, table_text
-from pipeline.train.data import load_poses
+from pipeline.train.data import load_people
 
 __all__ = ["MocapData", "evaluate_mocap", "frame_views", "load_mocap", "mocap_table"]
 
@@ -64,8 +63,8 @@ def load_mocap(path: Path) -> MocapData:
     Raises:
         InputError: the file is missing, damaged or of another form.
     """
-    poses = load_poses(path)
-    arrays = load_arrays(path)
+    arrays = load_people(path)
+    poses = arrays["poses"]
     timed = "start" in arrays or "clip_index" not in arrays
     if not timed:
         arrays |= _clips(arrays["clip_index"], arrays.get("clip_name"), len(poses), path)

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import InputError
-from pipeline.files.archive import load_arrays
 from pipeline.files.atomic import atomic_path
 from pipeline.progress import Reporter
-from pipeline.train.priors import noise_judge
+from pipeline.train.data import load_people, load_pose_arrays
+from pipeline.train.priors import validation_on
 from pipeline.train.run import Job, file_record, run_job
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from lifting.prior.weights import Prior
     from lifting.training.adapt import AdaptSettings
 
-__all__ = ["adapt", "judge_priors", "load_small_poses", "write_infants"]
+__all__ = ["adapt", "load_small_poses", "score_priors", "write_infants"]
 
 _VALIDATIONS = 20
 #: Share of the poses that is held out where the file does not say which: the last ones, since neighbours are alike.
@@ -69,12 +69,12 @@ def adapt(
         return RunState.of(deepcopy(network).requires_grad_(True), settings, device)
 
     generator = torch.Generator().manual_seed(1)
-    judged = torch.from_numpy(held_out).repeat(-(-1024 // len(held_out)), 1, 1)
+    shown = torch.from_numpy(held_out).repeat(-(-1024 // len(held_out)), 1, 1)
     job = Job(
         settings=settings,
         begin=begin,
         objective=denoising(views(torch.from_numpy(poses), settings), settings),
-        judge=noise_judge(seen(judged, replace(settings, size=0.0), generator)),
+        validate=validation_on(seen(shown, replace(settings, size=0.0), generator)),
         write=save_prior,
         product="prior.safetensors",
         poses=len(poses),
@@ -102,21 +102,10 @@ def load_small_poses(
 
     from lifting.body.infants import limbs
 
-    try:
-        arrays = load_arrays(path)
-        poses = arrays["poses"].astype(np.float32)
-    except FileNotFoundError as error:
-        raise InputError(f"{path} does not exist; check the name") from error
-    except KeyError as error:
-        raise InputError(f"{path} holds no array named poses; give poses of infants as .npz") from error
-    except ValueError as error:
-        raise InputError(f"{path} is no .npz of plain numbers; give poses of infants as .npz") from error
-    allowed = {joints, 17}
-    if poses.ndim != 3 or poses.shape[1] not in allowed or poses.shape[2] != 3 or not np.isfinite(poses).all():
-        shapes = " or ".join(f"[N, {number}, 3]" for number in sorted(allowed))
-        raise InputError(f"poses in {path} must be finite and {shapes}, not {list(poses.shape)}")
+    arrays = load_pose_arrays(path, "poses of infants", {joints, 17})
+    poses = arrays["poses"]
     if len(poses) < 2:
-        raise InputError(f"{path} holds {len(poses)} poses; some are needed to learn from and others to be judged by")
+        raise InputError(f"{path} holds {len(poses)} poses; some are needed to learn from and others to validate with")
     extent = float(np.median(np.linalg.norm(np.ptp(poses, axis=1), axis=-1)))
     if not 0.15 < extent < 4.0:
         raise InputError(f"the bodies in {path} measure {extent:.3g} from end to end; poses must be in metres")
@@ -142,10 +131,10 @@ def write_infants(data: Path, out: Path, count: int, held_out: int, seed: int) -
 
     from detectors.layouts import H36M_17
     from lifting.training.variety.infants import infant_poses
-    from pipeline.train.data import load_poses
 
-    poses = torch.from_numpy(load_poses(data))
-    others = _others(load_arrays(data), len(poses))
+    arrays = load_people(data)
+    poses = torch.from_numpy(arrays["poses"])
+    others = _others(arrays, len(poses))
     generator = torch.Generator().manual_seed(seed)
     made: list[Any] = []
     sources = [(poses[~others], count), (poses[others], held_out)] if held_out else [(poses, count)]
@@ -167,7 +156,7 @@ def write_infants(data: Path, out: Path, count: int, held_out: int, seed: int) -
         )
 
 
-def judge_priors(
+def score_priors(
     data: Path, priors: Sequence[tuple[str, Prior]], joints: int, axes: str, size: float, seed: int, reporter: Reporter
 ) -> dict[str, Any]:
     """Figures of each of the named priors on the same infants, one line each; see ``lifting.training.infant_scores``.
@@ -179,7 +168,7 @@ def judge_priors(
 
     from lifting.device import matmul_dtype
     from lifting.training.adapt import AdaptSettings
-    from lifting.training.infant_scores import FOCAL_PX, judge
+    from lifting.training.infant_scores import FOCAL_PX, infant_scores
 
     _, poses = load_small_poses(data, joints, unmarked=1.0)
     settings = AdaptSettings(joints=joints, axes=axes)
@@ -190,7 +179,7 @@ def judge_priors(
     rows = []
     for name, prior in priors:
         network = _with_joints(prior, joints)
-        figures = judge(network, torch.from_numpy(poses), settings, size=size, seed=seed, dtype=dtype)
+        figures = infant_scores(network, torch.from_numpy(poses), settings, size=size, seed=seed, dtype=dtype)
         rows.append({"prior": prior.describe(), **figures})
         told = ", ".join(
             f"{key} {value:.3f}" if key == "loss" else f"{key} {value:.1f}" for key, value in figures.items()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lifting.training.initial import InitialiserSettings
     from lifting.training.prior import TrainSettings
 
-__all__ = ["noise_judge", "train_initialiser", "train_prior"]
+__all__ = ["train_initialiser", "train_prior", "validation_on"]
 
 
 _REPORT_EVERY = 250  # steps between validations
@@ -54,7 +54,7 @@ def train_prior(
 
     poses, held_out = load_poses(data), load_poses(validation)
     plain = Augmentation(exchange_limb=0, size=0, bones=0, width=0, definition=0, any_orientation=0)
-    judged = draw_poses(
+    seen = draw_poses(
         take_apart(torch.from_numpy(held_out)), torch.ones(len(held_out)), 2048, plain, torch.Generator().manual_seed(1)
     )
     weights = None if start is None else start.network.state_dict()
@@ -62,7 +62,7 @@ def train_prior(
         settings=settings,
         begin=lambda device: new_prior(settings, device, weights),
         objective=denoising(drawn_from(poses, settings), settings),
-        judge=noise_judge(judged),
+        validate=validation_on(seen),
         write=save_prior,
         product="prior.safetensors",
         poses=len(poses),
@@ -72,14 +72,14 @@ def train_prior(
     return run_job(job, folder, device_name, reporter, stop_after_s)
 
 
-def noise_judge(poses: Tensor) -> Callable[[nn.Module, torch.device], dict[str, float]]:
+def validation_on(poses: Tensor) -> Callable[[nn.Module, torch.device], dict[str, float]]:
     """Validation of a score network: its loss per noise level on ``[N, J, 3]`` poses, as figures named ``t0.1``."""
     from lifting.training.prior import validation_losses
 
-    def judge(network: nn.Module, device: torch.device) -> dict[str, float]:
+    def validate(network: nn.Module, device: torch.device) -> dict[str, float]:
         return {f"t{time:g}": loss for time, loss in validation_losses(network, poses.to(device)).items()}
 
-    return judge
+    return validate
 
 
 def train_initialiser(
@@ -102,15 +102,15 @@ def train_initialiser(
         InputError: the data or the checkpoint cannot be used, or ``start`` has another size.
     """
     from lifting.initial.weights import save_initialiser
-    from lifting.training.initial import held_out_views, initialiser_errors, looking, new_initialiser
+    from lifting.training.initial import held_out_views, initialiser_errors, initialiser_objective, new_initialiser
 
     poses, clip, fps = load_motion(data)
     held_out = load_motion(validation)
-    judged = {name: held_out_views(*held_out, alone) for name, alone in (("", False), ("_alone", True))}
+    held_out_by_name = {name: held_out_views(*held_out, alone) for name, alone in (("", False), ("_alone", True))}
 
-    def judge(network: Any, device: torch.device) -> dict[str, float]:
+    def validate(network: Any, device: torch.device) -> dict[str, float]:
         figures: dict[str, float] = {}
-        for name, views in judged.items():
+        for name, views in held_out_by_name.items():
             errors = initialiser_errors(network, *(value.to(device) for value in views))
             figures |= {f"{figure}{name}_mm": 1000 * error for figure, error in errors.items()}
         return figures
@@ -125,8 +125,8 @@ def train_initialiser(
     job = Job(
         settings=settings,
         begin=lambda device: new_initialiser(settings, device, weights),
-        objective=looking(poses, clip, fps, settings),
-        judge=judge,
+        objective=initialiser_objective(poses, clip, fps, settings),
+        validate=validate,
         write=save_initialiser,
         product="initialiser.safetensors",
         poses=len(poses),

@@ -37,11 +37,11 @@ class Job:
         settings: of the optimisation.
         begin: device -> the state before the first step.
         objective: what it makes small.
-        judge: network, device -> figures of the validation, by name; their mean decides which is best.
+        validate: network, device -> figures of the validation, by name; their mean decides which is best.
         write: path, network and record -> the finished file.
         product: name of that file.
         poses: number of training poses, for the record.
-        files: role -> file: "data" and what else the run learns from and is judged by.
+        files: role -> file: "data" and what else the run learns from and is validated with.
         report_every: steps between validations.
         figures: what the figures of the validation are, for the axis of the picture.
         best: keep the network of the best validation, the start included; otherwise the last one.
@@ -50,7 +50,7 @@ class Job:
     settings: Pacing
     begin: Callable[[torch.device], RunState]
     objective: Objective
-    judge: Callable[[nn.Module, torch.device], dict[str, float]]
+    validate: Callable[[nn.Module, torch.device], dict[str, float]]
     write: Callable[[Path, Any, dict[str, Any]], None]
     product: str
     poses: int
@@ -106,9 +106,9 @@ def run_job(
                 f"the training cannot begin in {folder}: {reason}; choose another folder or --start"
             ) from error
 
-        def judge(loss: float) -> None:
+        def validate(loss: float) -> None:
             before = _best(log)
-            _append(log, {"step": state.step, "train": loss, **job.judge(state.averaged, device)})
+            _append(log, {"step": state.step, "train": loss, **job.validate(state.averaged, device)})
             if job.best and _best(log) >= before:
                 return
             record = describe(settings, job.poses, state.step, data)
@@ -118,7 +118,7 @@ def run_job(
         if team.leads:
             _forget_after(log, state.step)
             if job.best and state.step == 0:
-                judge(float("nan"))
+                validate(float("nan"))
         began = saved = time.monotonic()
         recent: list[float] = []
         with reporter.stage("train", settings.steps) as advance:
@@ -127,7 +127,7 @@ def run_job(
                 now = time.monotonic()
                 stop = stop_after_s is not None and team.agreed(now - began > stop_after_s, device)
                 if team.leads and (step % job.report_every == 0 or step == settings.steps):
-                    judge(float(np.mean(recent)))
+                    validate(float(np.mean(recent)))
                     recent.clear()
                 if team.leads and (stop or now - saved > _SAVE_EVERY_S or step == settings.steps):
                     state.save(checkpoint, settings, data)

@@ -27,7 +27,7 @@ from lifting.benchmarks.datasets.contract import (
     named,
     require,
 )
-from lifting.benchmarks.datasets.records import camera_numbers, folders, frame_list, integer, stacked
+from lifting.benchmarks.datasets.records import actions, camera_numbers, folders, frame_list, stacked
 
 __all__ = ["DATASET"]
 
@@ -58,7 +58,7 @@ def _load(folder: Path, keypoints: Keypoints, stride: int) -> PoseSet:
         K=intrinsics(camera_numbers(frames, where), f"{_TRUTH}: camera_param"),
         truth_m=in_metres(truth, f"{_TRUTH}: joint_3d_camera", "mm"),
         absolute=True,
-        group=tuple(_action(frame, place) for frame, place in zip(frames, where, strict=True)),
+        group=actions(frames, where, _ACTIONS, first=2),
         sequence=folders([named(frame, "image_path", place) for frame, place in zip(frames, where, strict=True)]),
         frame=None,
         evidence="detected" if keypoints == "detected" else "annotated",
@@ -81,13 +81,6 @@ def _detected(folder: Path, frames: int, stride: int) -> tuple[NDArray[np.float6
     share = np.asarray(arrays["confidence"][::stride]).reshape(len(pixels), -1)
     # Bounds as published: no joint is without any say.
     return pixels, finite(share, f"{_DETECTED}: confidence", (None, 17)).clip(1e-4, 1.0)
-
-
-def _action(frame: dict[str, Any], where: str) -> str:
-    number = integer(named(frame, "action", where), f"{where}: action")
-    if not 2 <= number < 2 + len(_ACTIONS):
-        raise UntrustedFileError(f"{where}: action must be 2 to 16, not {number}")
-    return _ACTIONS[number - 2]
 
 
 DATASET = Dataset(

@@ -23,7 +23,7 @@ from lifting.benchmarks.datasets.contract import (
     named,
     require,
 )
-from lifting.benchmarks.datasets.records import camera_numbers, folders, frame_list, integer, stacked
+from lifting.benchmarks.datasets.records import actions, camera_numbers, folders, frame_list, integer, stacked
 
 __all__ = ["DATASET"]
 
@@ -56,20 +56,13 @@ def _load(folder: Path, keypoints: Keypoints, stride: int) -> PoseSet:
         K=intrinsics(camera_numbers(frames, where_each), f"{_FILE}: camera_param"),
         truth_m=in_metres(stacked(frames, "joint_3d_camera", where_each, (17, 3)), f"{_FILE}: joint_3d_camera", "mm"),
         absolute=True,
-        group=tuple(_action(frame, place) for frame, place in zip(frames, where_each, strict=True)),
+        group=actions(frames, where_each, _ACTIONS, first=1),
         sequence=folders([named(frame, "imageid", place) for frame, place in zip(frames, where_each, strict=True)]),
         frame=None,
         evidence="annotated",
         camera="calibrated, from the file",
         frames_in_file=len(valid),
     )
-
-
-def _action(frame: dict[str, object], where: str) -> str:
-    number = integer(named(frame, "action", where), f"{where}: action")
-    if not 1 <= number <= len(_ACTIONS):
-        raise UntrustedFileError(f"{where}: action must be 1 to {len(_ACTIONS)}, not {number}")
-    return _ACTIONS[number - 1]
 
 
 DATASET = Dataset(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from assets.untrusted import UntrustedFileError
 from lifting.benchmarks.datasets.contract import finite, named
 
-__all__ = ["camera_numbers", "folders", "frame_list", "integer", "stacked"]
+__all__ = ["actions", "camera_numbers", "folders", "frame_list", "integer", "stacked"]
 
 
 def frame_list(value: Any, file: str) -> Sequence[Any]:
@@ -69,6 +69,17 @@ def integer(value: Any, where: str) -> int:
     ):
         raise UntrustedFileError(f"{where} must be a whole number")
     return int(values[0])
+
+
+def actions(frames: Sequence[Any], where: Sequence[str], names: Sequence[str], first: int) -> tuple[str, ...]:
+    """What is done in each frame: the names of the numbers ``action``, which count from ``first``."""
+    numbers = [
+        integer(named(frame, "action", place), f"{place}: action") for frame, place in zip(frames, where, strict=True)
+    ]
+    for number, place in zip(numbers, where, strict=True):
+        if not 0 <= number - first < len(names):
+            raise UntrustedFileError(f"{place}: action must be {first} to {first + len(names) - 1}, not {number}")
+    return tuple(names[number - first] for number in numbers)
 
 
 def folders(paths: Sequence[Any]) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from lifting.prior.network import ScoreNetwork
 from lifting.prior.weights import Prior
 from lifting.training.adapt import AdaptSettings, limb_network, seen, views
 from lifting.training.engine import RunState, fit
-from lifting.training.infant_scores import judge
+from lifting.training.infant_scores import infant_scores
 from lifting.training.prior import denoising, validation_losses
 from lifting.training.variety.infants import infant_poses
 
@@ -114,10 +114,10 @@ def test_few_poses_shift_a_prior(infants: Tensor, kind: str, joints: int) -> Non
     assert all(after[t] < before[t] for t in before if t >= 0.06) and after[0.2] < 0.85 * before[0.2]
 
 
-def test_judging_tells_a_good_prior_from_a_bad_one(prior: Prior, infants: Tensor, network: ScoreNetwork) -> None:
+def test_scores_tell_a_good_prior_from_a_bad_one(prior: Prior, infants: Tensor, network: ScoreNetwork) -> None:
     short = InfantProtocol(steps=60)
     adult, random = (
-        judge(net, infants[:12], AdaptSettings(), (0.0, 20.0), size=2.8, protocol=short)
+        infant_scores(net, infants[:12], AdaptSettings(), (0.0, 20.0), size=2.8, protocol=short)
         for net in (prior.network, network)
     )
     assert list(adult) == ["loss", "mpjpe_mm_0px", "pa_mpjpe_mm_0px", "mpjpe_mm_20px", "pa_mpjpe_mm_20px"]

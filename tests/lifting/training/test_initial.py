@@ -19,10 +19,10 @@ from lifting.training.initial import (
     InitialiserSettings,
     held_out_views,
     initialiser_errors,
-    looking,
+    initialiser_loss,
+    initialiser_objective,
     new_initialiser,
     pose_offsets,
-    start_loss,
 )
 
 CPU = torch.device("cpu")
@@ -55,18 +55,18 @@ def test_the_loss_is_the_distance_of_the_pose() -> None:
     pose = torch.zeros(2, 17, 3)
     pose[0, :, 0], pose[1, :, 2] = 0.3, -0.1
     guess = guess_of(pose, torch.zeros(2, 4, 17, 3))
-    assert float(start_loss(guess, truth, told(2), ALONE)) == pytest.approx(0.2)
+    assert float(initialiser_loss(guess, truth, told(2), ALONE)) == pytest.approx(0.2)
 
 
 def test_the_nearest_mode_learns_and_is_the_one_to_choose() -> None:
     truth = torch.zeros(1, 17, 3)
     modes = torch.stack([torch.full((1, 17, 3), far / math.sqrt(3)) for far in (0.4, 0.1, 0.8)], dim=1)
     guess = guess_of(truth, modes)
-    weighed = float(start_loss(guess, truth, told(1), replace(ALONE, modes_weight=1.0)))
+    weighed = float(initialiser_loss(guess, truth, told(1), replace(ALONE, modes_weight=1.0)))
     assert weighed == pytest.approx(0.95 * 0.1 + 0.05 * (0.4 + 0.1 + 0.8) / 3)
     right, wrong = (
         float(
-            start_loss(
+            initialiser_loss(
                 guess_of(truth, modes, logits=torch.tensor([row])), truth, told(1), replace(ALONE, choice_weight=1.0)
             )
         )
@@ -81,7 +81,9 @@ def test_the_scale_that_fits_the_errors_is_the_likeliest() -> None:
     pose = torch.stack([distance, torch.zeros_like(distance), torch.zeros_like(distance)], dim=-1)
     settings = replace(ALONE, scale_weight=1.0)
     losses = {
-        b: float(start_loss(guess_of(pose, pose[:, None], math.log(b)), torch.zeros_like(pose), told(500), settings))
+        b: float(
+            initialiser_loss(guess_of(pose, pose[:, None], math.log(b)), torch.zeros_like(pose), told(500), settings)
+        )
         for b in (0.03, 0.05, 0.08)
     }
     assert min(losses, key=lambda b: losses[b]) == 0.05
@@ -91,11 +93,13 @@ def test_proportions_are_learnt_of_those_to_whom_they_were_not_told(people: Tens
     settings = replace(ALONE, body_weight=1.0)
     right = replace(guess_of(people, people[:, None]), body=log_proportions(people))
     wrong = replace(right, body=right.body + 0.1)
-    losses = [float(start_loss(guess, people, told(12, everybody=False), settings)) for guess in (right, wrong)]
+    losses = [float(initialiser_loss(guess, people, told(12, everybody=False), settings)) for guess in (right, wrong)]
     assert losses == pytest.approx([0.0, 0.1], abs=1e-6)
     sure = replace(wrong, body_log_scale=torch.full((12, 8), math.log(0.1)))
-    assert float(start_loss(sure, people, told(12, everybody=False), settings)) == pytest.approx(1 + math.log(0.1))
-    assert float(start_loss(wrong, people, told(12), settings)) == pytest.approx(0.0, abs=1e-6)
+    assert float(initialiser_loss(sure, people, told(12, everybody=False), settings)) == pytest.approx(
+        1 + math.log(0.1)
+    )
+    assert float(initialiser_loss(wrong, people, told(12), settings)) == pytest.approx(0.0, abs=1e-6)
 
 
 def test_offsets_are_the_same_time_at_any_rate() -> None:
@@ -108,7 +112,9 @@ def test_it_learns_and_knows_how_well(motion: NDArray[np.float64], clip: NDArray
     views = held_out_views(motion, clip, 12.0, alone=True, count=256)
     before = initialiser_errors(state.averaged, *views)  # type: ignore[arg-type]
     losses: list[float] = []
-    steps = fit(state, looking(motion, clip, 12.0, SMALL), SMALL, CPU, lambda step, loss: losses.append(loss))
+    steps = fit(
+        state, initialiser_objective(motion, clip, 12.0, SMALL), SMALL, CPU, lambda step, loss: losses.append(loss)
+    )
     assert list(steps) == list(range(1, 61))
     after = initialiser_errors(state.averaged, *views)  # type: ignore[arg-type]
     assert after["pose"] < 0.6 * before["pose"] and np.mean(losses[-5:]) < 0.6 * losses[0]
@@ -120,7 +126,7 @@ def test_the_same_seed_gives_the_same_training(motion: NDArray[np.float64], clip
     def trained(seed: int) -> Tensor:
         settings = replace(SMALL, steps=2, seed=seed)
         state = new_initialiser(settings, CPU)
-        list(fit(state, looking(motion, clip, 12.0, settings), settings, CPU, lambda step, loss: None))
+        list(fit(state, initialiser_objective(motion, clip, 12.0, settings), settings, CPU, lambda step, loss: None))
         return state.network.get_parameter("trunk_pose.weight").detach()
 
     assert torch.equal(trained(0), trained(0)) and not torch.allclose(trained(0), trained(1))

@@ -17,7 +17,7 @@ from lifting.prior.weights import load_prior, save_prior
 from lifting.training.adapt import AdaptSettings
 from pipeline.errors import InputError
 from pipeline.progress import QuietReporter
-from pipeline.train.adapt import adapt, judge_priors, load_small_poses, write_infants
+from pipeline.train.adapt import adapt, load_small_poses, score_priors, write_infants
 from tests.pipeline.command_line import refused, run
 
 
@@ -145,19 +145,19 @@ def test_figures_of_priors(infants: Path, small: Path, tmp_path: Path, monkeypat
         def say(self, text: str) -> None:
             said.append(text)
 
-    def judged(network: ScoreNetwork, poses: torch.Tensor, *others: object, **options: object) -> dict[str, float]:
+    def scores(network: ScoreNetwork, poses: torch.Tensor, *others: object, **options: object) -> dict[str, float]:
         counts.append(len(poses))
         return {"loss": 0.5, "mpjpe_mm_0px": 12.34}
 
-    monkeypatch.setattr("lifting.training.infant_scores.judge", judged)
-    report = judge_priors(infants, [("small", load_prior(small))], 12, "world", 1.0, 0, Listening())
+    monkeypatch.setattr("lifting.training.infant_scores.infant_scores", scores)
+    report = score_priors(infants, [("small", load_prior(small))], 12, "world", 1.0, 0, Listening())
     assert counts == [30], "those held out"
     assert said == ["small: loss 0.500, mpjpe_mm_0px 12.3"]
     assert report["protocol"]["joints"] == 12 and report["protocol"]["data"]["name"] == "infants.npz"
     assert json.loads(json.dumps(report))["priors"][0]["prior"]["name"] == "small.safetensors"
 
 
-def test_judging_from_the_command_line(infants: Path, small: Path, tmp_path: Path) -> None:
+def test_scoring_from_the_command_line(infants: Path, small: Path, tmp_path: Path) -> None:
     np.savez(tmp_path / "few.npz", poses=np.load(infants)["poses"][:3])
     arguments = ("--data", "few.npz", "--prior", small, "--size", 2.0, "--json", "figures.json")
     done = run("train", "judge", *arguments, cwd=tmp_path)

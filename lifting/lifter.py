@@ -264,7 +264,7 @@ class Lifter:
                 start = LearntInitialiser(self._initialiser, around, body)
             X, doubt = solve_fast(
                 self._network, settings.schedule(), start, self._mean_bones, evidence, kernel,
-                hypotheses=settings.hypotheses, bones=settings.bones, noise=self._noise, dtype=self._dtype,
+                hypotheses=settings.alternatives, bones=settings.bones, noise=self._noise, dtype=self._dtype,
             )  # fmt: skip
         return X.cpu().numpy().astype(np.float64), None if doubt is None else doubt.cpu().numpy().astype(np.float64)
 

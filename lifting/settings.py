@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from lifting.optimise.schedule import Schedule, fast_schedule, reference_schedule, refining_schedule
+if TYPE_CHECKING:
+    from lifting.optimise.schedule import Schedule
 
-__all__ = ["LiftSettings"]
+__all__ = ["DEFAULT_FOV_DEG", "STEPS", "LiftSettings"]
+
+#: Steps of the optimiser by preset and by where the fast one begins.
+STEPS = {"fast": {"learnt": 14, "grid": 40}, "reference": {"learnt": 1000, "grid": 1000}}
+
+#: Assumed horizontal field of view along the longer image side: between a phone's main camera (about 65 degrees) and
+#: footage shot with a mild zoom.
+DEFAULT_FOV_DEG = 55.0
 
 
 @dataclass(frozen=True)
@@ -18,10 +26,10 @@ class LiftSettings:
         ipo: where the fast preset starts: ``"learnt"``, a network that has seen how people look
             (``lifting.initial.learnt``), or ``"grid"``, the best of many turns of one pose.
         preset: ``"fast"``, or ``"reference"``: the published optimiser with 500 Adam steps to start and 1000 steps in
-            float32, every frame on its own. What is not in the paper (coupling, bones, hypotheses) is then off.
+            float32, every frame on its own. What is not in the paper (coupling, bones, alternatives) is then off.
         steps: number of optimiser steps, at least 1; None is what the preset has.
         clusters: number of template poses S, one of those in the file (1, 10, 50).
-        hypotheses: number of starts in different directions, 1 to 4; the prior chooses among the results.
+        alternatives: number of explanations of the same 2D, 1 to 4, among which the prior chooses.
         couple_s: width of the kernel over neighbouring frames inside the loop, seconds (1 sigma); 0 is none.
         doubt_widens: how much wider it is for joints that the detector doubts (``time_kernel``).
         bones: share of the way to the common bone lengths that each step goes; 0 is none.
@@ -31,14 +39,14 @@ class LiftSettings:
         least_joints: a frame with fewer seen joints is not lifted.
         window: most frames of one track that are optimised together.
         overlap: frames that neighbouring windows share, 0 < overlap < window; they cross-fade in its inner half.
-        seed: of the noise with which the prior judges hypotheses.
+        seed: of the noise with which the prior judges alternatives.
     """
 
     preset: Literal["fast", "reference"] = "fast"
     ipo: Literal["learnt", "grid"] = "learnt"
     steps: int | None = None
     clusters: int = 1
-    hypotheses: int = 1
+    alternatives: int = 1
     couple_s: float = 2 / 30
     doubt_widens: float = 2.0
     bones: float = 0.4
@@ -59,11 +67,12 @@ class LiftSettings:
     @property
     def candidates(self) -> int:
         """How many results the prior chooses among: the published optimiser has one, whatever was asked for."""
-        return self.hypotheses if self.preset == "fast" else 1
+        return self.alternatives if self.preset == "fast" else 1
 
     def schedule(self) -> Schedule:
         """The steps of the preset."""
-        if self.preset == "reference":
-            return reference_schedule() if self.steps is None else reference_schedule(self.steps)
-        make = fast_schedule if self.ipo == "grid" else refining_schedule
-        return make() if self.steps is None else make(self.steps)
+        from lifting.optimise.schedule import fast_schedule, reference_schedule, refining_schedule
+
+        fast = fast_schedule if self.ipo == "grid" else refining_schedule
+        make = reference_schedule if self.preset == "reference" else fast
+        return make(self.steps or STEPS[self.preset][self.ipo])

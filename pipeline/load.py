@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from detectors.options import DetectorOptions
 from pipeline.errors import as_input_error
 from pipeline.progress import QuietReporter, Reporter
-from pipeline.settings import RunSettings
+from pipeline.settings import LIVE_PEOPLE, RunSettings
 
 if TYPE_CHECKING:
     import torch
@@ -61,7 +61,7 @@ def load_detector(name: str, options: DetectorOptions | None = None, reporter: R
     return detector
 
 
-def load_live_detector(max_people: int = 3) -> MoveNetDetector:
+def load_live_detector(max_people: int = LIVE_PEOPLE) -> MoveNetDetector:
     """MoveNet, which alone is quick enough; people are looked for anew now and then only, and not on tiles.
 
     Raises InputError if its weights are missing or damaged.
@@ -72,16 +72,8 @@ def load_live_detector(max_people: int = 3) -> MoveNetDetector:
         return MoveNetDetector(MoveNetSettings(look_every=_LOOK_EVERY, tile_every=0, max_people=max_people))
 
 
-def load_models(
-    prior: Path | None = None,
-    templates: Path | None = None,
-    initialiser: Path | None = None,
-    device: str = "auto",
-    *,
-    ema: bool = True,
-    control: bool | None = None,
-) -> Models:
-    """Prior, template poses and initialiser from files, None being what is shipped, and the device by name.
+def load_models(settings: RunSettings, *, ema: bool = True, control: bool | None = None) -> Models:
+    """Prior, template poses, initialiser and device.
 
     ``ema`` and ``control``: see ``lifting.prior.weights.load_prior``. Raises InputError if a file or the device cannot
     be used.
@@ -92,10 +84,10 @@ def load_models(
 
     with as_input_error():
         return Models(
-            load_prior(prior, ema=ema, control=control),
-            load_templates(templates, initialiser),
-            choose_device(device),
-            file=prior,
+            load_prior(settings.prior, ema=ema, control=control),
+            load_templates(settings.templates, settings.initialiser),
+            choose_device(settings.device),
+            file=settings.prior,
             ema=ema,
         )
 
@@ -109,13 +101,13 @@ def load_lifter(settings: RunSettings, **further: Any) -> tuple[Lifter, Prior]:
     from lifting.lifter import Lifter
     from lifting.settings import LiftSettings
 
-    models = load_models(settings.prior, settings.templates, settings.initialiser, settings.device)
+    models = load_models(settings)
     with as_input_error():
         chosen = LiftSettings(
             preset=settings.preset,
             ipo=settings.ipo,
             steps=settings.steps,
-            hypotheses=settings.hypotheses,
+            alternatives=settings.alternatives,
             seed=settings.seed,
             smooth_s=settings.smooth,
             person_height_m=settings.person_height,
@@ -131,7 +123,7 @@ def load_live_lifter(settings: RunSettings) -> tuple[LiveLifter, Prior]:
     """
     from lifting.live.lifter import LiveLifter, LiveSettings
 
-    models = load_models(settings.prior, None, settings.initialiser, "cpu")
+    models = load_models(replace(settings, device="cpu"))
     with as_input_error():
         chosen = LiveSettings(person_height_m=settings.person_height)
         return LiveLifter(models.prior, models.templates, models.device, chosen), models.prior

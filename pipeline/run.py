@@ -183,7 +183,7 @@ def lift(job: Job, found: Found, reporter: Reporter) -> Result:
         detector=job.detector.describe(),
         preset=job.settings.preset,
         seed=job.settings.seed,
-        settings={**job.settings.model_dump(mode="json"), **job.lifter.describe()},
+        settings={**job.settings.describe(), **job.lifter.describe()},
         video=job.video,
         warnings=warnings,
     )

@@ -1,100 +1,290 @@
-"""The settings of a run: checked once at the border, from a TOML file and the command line."""
+"""The settings of a run, each said once: name, type, default, bounds and the line of the help; checked at the border.
+
+The options of the command line are made from here (``pipeline.commands.options``), so importing this is cheap. Defaults
+of the stages are theirs.
+"""
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Mapping
-from dataclasses import fields
-from importlib.resources import files
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, asdict, dataclass, fields
+from functools import cached_property
+from numbers import Integral, Real
 from pathlib import Path
-from typing import Annotated, Any, Literal
-
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from types import NoneType
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from detectors.options import DetectorOptions
+from lifting.settings import DEFAULT_FOV_DEG, STEPS, LiftSettings
 from pipeline.errors import InputError
+from visualize.stream import PictureOptions
 
-__all__ = ["DEFAULT_CONFIG", "RunSettings", "load_settings"]
+__all__ = [
+    "DEFAULT_CONFIG",
+    "LIVE_PEOPLE",
+    "SETTINGS",
+    "Option",
+    "RunSettings",
+    "Setting",
+    "load_settings",
+    "now_called",
+]
 
 DEFAULT_CONFIG = "wild"
 
+#: People that a live session looks for, where it is not told.
+LIVE_PEOPLE = 3
 
-class RunSettings(BaseModel):
-    """Everything that can be told to a run; the names are those of the command line with ``_`` for ``-``."""
+_STEPS = f"{STEPS['fast']['learnt']}, from the grid {STEPS['fast']['grid']}, reference {STEPS['reference']['learnt']}"
+# What values of a kind are called, and what they may be given as.
+_KINDS: dict[type, tuple[str, tuple[type, ...]]] = {
+    bool: ("true or false", (bool,)),
+    int: ("a whole number", (Integral,)),
+    float: ("a number", (Real,)),
+    str: ("a text", (str,)),
+    Path: ("the name of a file", (str, Path)),
+}
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    preset: Literal["fast", "reference"] = "fast"
-    ipo: Literal["learnt", "grid"] = "learnt"
-    steps: Annotated[int, Field(ge=1, le=10_000)] | None = None
-    hypotheses: Annotated[int, Field(ge=1, le=4)] = 1
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
-    prior: Path | None = None
-    templates: Path | None = None
-    initialiser: Path | None = None
-    fov: Annotated[float, Field(ge=5, le=170)] | None = None
-    focal_px: Annotated[float, Field(gt=0)] | None = None
-    camera: Path | None = None
-    person_height: Annotated[float, Field(ge=0.3, le=2.6)] | None = None
-    detector: str = "auto"
-    det_config: str | None = None
-    det_weights: str | None = None
-    pose_config: str | None = None
-    pose_weights: str | None = None
-    flip_test: bool = False
-    runtime: Literal["onnx", "torch"] = "onnx"
-    offline: bool = False
-    max_people: Annotated[int, Field(ge=1)] | None = None
-    person: tuple[Annotated[int, Field(ge=1)], ...] = ()
-    start: Annotated[float, Field(ge=0)] | None = None
-    end: Annotated[float, Field(gt=0)] | None = None
-    smooth: Annotated[float, Field(ge=0, le=5)] = 0.05
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    gif_width: Annotated[int, Field(ge=64, le=4096)] = 640
-    gif_fps: Annotated[float, Field(gt=0, le=50)] = 15.0
+@dataclass(frozen=True)
+class Option:
+    """How a user gives a setting.
+
+    Attributes:
+        help: what it is; bounds and default are added.
+        metavar: what stands for the value in the help.
+        least, most, above, below: bounds, the latter two excluded.
+        unset: in words, what holds where the setting has no default.
+        zero: a word for 0.
+        environment: variable that gives it, too.
+        formerly: names that it had; each is taken for one more release.
+    """
+
+    help: str
+    metavar: str | None = None
+    least: float | None = None
+    most: float | None = None
+    above: float | None = None
+    below: float | None = None
+    unset: str | None = None
+    zero: str | None = None
+    environment: str | None = None
+    formerly: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """Everything that can be told to a run; the names are those of the command line with ``_`` for ``-``.
+
+    Raises InputError if a value is not allowed, or two do not agree.
+    """
+
+    preset: Annotated[Literal["fast", "reference"], Option("Optimiser: fast, or as published")] = LiftSettings.preset
+    ipo: Annotated[
+        Literal["learnt", "grid"], Option("Where fast begins: with the initialiser, or with one pose turned to fit")
+    ] = LiftSettings.ipo
+    steps: Annotated[int | None, Option("Optimiser steps", "N", least=1, most=10_000, unset=_STEPS)] = None
+    alternatives: Annotated[
+        int,
+        Option("Explanations of the 2D, of which the prior chooses", "N", least=1, most=4, formerly=("hypotheses",)),
+    ] = LiftSettings.alternatives
+    seed: Annotated[int, Option("Of the noise with which the prior judges alternatives", "N", least=0, below=2**63)] = (
+        LiftSettings.seed
+    )
+    prior: Annotated[Path | None, Option("Another prior (.safetensors, .pt, .pth)", "FILE")] = None
+    templates: Annotated[
+        Path | None, Option("Of another prior (`train clusters`)", "FILE", formerly=("starting_poses",))
+    ] = None
+    initialiser: Annotated[
+        Path | None, Option("Another one (`train initialiser`)", "FILE", formerly=("start_network",))
+    ] = None
+    fov: Annotated[
+        float | None,
+        Option("Field of view along the longer image side", "DEG", 5, 170, unset=f"assumed: {DEFAULT_FOV_DEG:g}"),
+    ] = None
+    focal_px: Annotated[float | None, Option("Focal length in pixels", "F", above=0)] = None
+    camera: Annotated[Path | None, Option("Calibration, .toml or .json", "FILE")] = None
+    person_height: Annotated[
+        float | None, Option("Standing height of the people in metres, sets the scale", "M", 0.3, 2.6)
+    ] = None
+    detector: Annotated[str, Option("2D detector: mmpose, movenet, or auto: MMPose if it can be used", "NAME")] = "auto"
+    det_config: Annotated[str | None, Option("Person detector of MMDet", "NAME|FILE", unset="RTMDet-m")] = None
+    det_weights: Annotated[str | None, Option("Its weights", "FILE|URL", unset="those of the model zoo")] = None
+    pose_config: Annotated[str | None, Option("Keypoint model of MMPose", "NAME|FILE", unset="RTMPose-m, Halpe-26")] = (
+        None
+    )
+    pose_weights: Annotated[str | None, Option("Its weights", "FILE|URL", unset="those of the model zoo")] = None
+    flip_test: Annotated[bool, Option("Average with the mirrored picture; twice the time")] = DetectorOptions.flip_test
+    runtime: Annotated[Literal["onnx", "torch"], Option("What runs MMPose's networks")] = DetectorOptions.runtime
+    offline: Annotated[bool, Option("Download no weights", environment="ZEDO_OFFLINE")] = DetectorOptions.offline
+    max_people: Annotated[int | None, Option("Keep the N people seen in most frames", "N", least=1)] = None
+    person: Annotated[tuple[int, ...], Option("Keep this person only; may be repeated", "ID", least=1)] = ()
+    start: Annotated[float | None, Option("Begin at this time in seconds", "S", least=0)] = None
+    end: Annotated[float | None, Option("Stop at this time in seconds", "S", above=0)] = None
+    smooth: Annotated[
+        float, Option("Smoothing over time, seconds of 1 sigma", "SECONDS|off", least=0, most=5, zero="off")
+    ] = LiftSettings.smooth_s
+    device: Annotated[Literal["auto", "cpu", "cuda", "mps"], Option("Where lifting runs")] = DetectorOptions.device
+    gif_width: Annotated[int, Option("Width of a GIF in pixels", "PX", least=64, most=4096)] = PictureOptions.gif_width
+    gif_fps: Annotated[float, Option("Frames per second of a GIF, at most", "FPS", above=0, most=50)] = (
+        PictureOptions.gif_fps
+    )
+
+    def __post_init__(self) -> None:
+        for name, setting in SETTINGS.items():
+            object.__setattr__(self, name, setting.checked(getattr(self, name)))
+        given = [name for name in ("fov", "focal_px", "camera") if getattr(self, name) is not None]
+        if len(given) > 1:
+            flags = " and ".join(SETTINGS[name].flag for name in given)
+            raise InputError(f"{flags} say the same thing twice; give one of them")
+        if self.start is not None and self.end is not None and self.start >= self.end:
+            raise InputError(f"--start {self.start:g} must lie before --end {self.end:g}")
 
     def detector_options(self) -> DetectorOptions:
         """What detectors are told."""
         return DetectorOptions(**{field.name: getattr(self, field.name) for field in fields(DetectorOptions)})
 
-    @field_validator("smooth", mode="before")
-    @classmethod
-    def _off_is_zero(cls, value: Any) -> Any:
-        return 0.0 if value in ("off", False) else value
-
-    @model_validator(mode="after")
-    def _agree(self) -> RunSettings:
-        given = [name for name in ("fov", "focal_px", "camera") if getattr(self, name) is not None]
-        if len(given) > 1:
-            raise ValueError(f"{' and '.join(map(_flag, given))} say the same thing twice; give one of them")
-        if self.start is not None and self.end is not None and self.start >= self.end:
-            raise ValueError(f"--start {self.start:g} must lie before --end {self.end:g}")
-        return self
+    def describe(self) -> dict[str, Any]:
+        """Every setting, as JSON values."""
+        values = asdict(self)
+        return values | {name: str(value) for name, value in values.items() if isinstance(value, Path)}
 
 
-def load_settings(config: str | Path | None, given: Mapping[str, Any]) -> RunSettings:
+@dataclass(frozen=True)
+class Setting:
+    """One field of ``RunSettings``: name, type, default, and how a user gives it."""
+
+    name: str
+    hint: Any
+    default: Any
+    option: Option
+
+    @cached_property
+    def kind(self) -> type:
+        """Of a single value: ``bool``, ``int``, ``float``, ``str`` or ``Path``."""
+        if self.choices:
+            return str
+        kind: type = next(part for part in (*get_args(self.hint), self.hint) if isinstance(part, type))
+        return kind
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """All values, if they are words."""
+        return get_args(self.hint) if get_origin(self.hint) is Literal else ()
+
+    @property
+    def several(self) -> bool:
+        """Whether it may be given several times."""
+        return get_origin(self.hint) is tuple
+
+    @property
+    def flag(self) -> str:
+        """The option of the command line."""
+        return f"--{self.name.replace('_', '-')}"
+
+    @property
+    def help(self) -> str:
+        """The line of the help, with bounds and default."""
+        option, shown = self.option, self.option.unset
+        bounds = f", {option.least:g} to {option.most:g}" if option.least is not None and option.most else ""
+        if self.default not in (None, ()) and self.kind is not bool:
+            shown = f"{self.default:g}" if self.kind is float else str(self.default)
+        return f"{option.help}{bounds}{f' ({shown})' if shown is not None else ''}."
+
+    def checked(self, value: Any) -> Any:
+        """The value in its own type. Raises InputError if it is not allowed."""
+        if value is None and self.default is None:
+            return None
+        if not self.several:
+            return self._checked(value)
+        if isinstance(value, str) or not hasattr(value, "__iter__"):
+            raise InputError(f"{self.flag} cannot be {value!r}: it must be a list")
+        return tuple(map(self._checked, value))
+
+    def _checked(self, value: Any) -> Any:
+        option, (called, types) = self.option, _KINDS[self.kind]
+        if option.zero is not None and (value == option.zero or value is False):
+            return self.kind(0)
+        wanted = f"one of {', '.join(self.choices)}" if self.choices else called
+        right = isinstance(value, types) and (self.kind is bool or not isinstance(value, bool))
+        if right and not (self.choices and value not in self.choices):
+            found = self.kind(value)
+            if self.kind not in (int, float) or (math.isfinite(found) and self._within(found)):
+                return found
+            wanted = called + self._bounds()
+        raise InputError(f"{self.flag} cannot be {value!r}: it must be {wanted}")
+
+    def _within(self, value: float) -> bool:
+        option = self.option
+        return (
+            (option.least is None or value >= option.least)
+            and (option.most is None or value <= option.most)
+            and (option.above is None or value > option.above)
+            and (option.below is None or value < option.below)
+        )
+
+    def _bounds(self) -> str:
+        option = self.option
+        words = {"at least": option.least, "above": option.above, "at most": option.most, "below": option.below}
+        found = [f"{word} {bound:g}" for word, bound in words.items() if bound is not None]
+        return f", {' and '.join(found)}" if found else ""
+
+
+def _settings() -> dict[str, Setting]:
+    hints, found = get_type_hints(RunSettings, include_extras=True), {}
+    for field in fields(RunSettings):
+        hint, option = get_args(hints[field.name])
+        if NoneType in get_args(hint):
+            hint = get_args(hint)[0]
+        assert field.default is not MISSING
+        found[field.name] = Setting(field.name, hint, field.default, option)
+    return found
+
+
+#: The settings of a run by name.
+SETTINGS = _settings()
+
+
+def load_settings(
+    config: str | Path | None, given: Mapping[str, Any], note: Callable[[str], None] = lambda text: None
+) -> RunSettings:
     """Defaults, overridden by a configuration file, overridden by what was given on the command line.
 
     Args:
         config: name of a shipped configuration or path of a TOML file; None is ``wild``.
         given: settings by name; None values count as not given.
+        note: gets a sentence for each name of the file that is about to go.
 
     Raises:
         InputError: the file cannot be read, or a value is not allowed.
     """
-    values = _read_config(str(config or DEFAULT_CONFIG))
+    values = {}
+    former = {old: name for name, setting in SETTINGS.items() for old in setting.option.formerly}
+    for name, value in _read_config(str(config or DEFAULT_CONFIG)).items():
+        if name in former:
+            note(now_called(name, former[name]))
+        values[former.get(name, name)] = value
     overrides = {name: value for name, value in given.items() if value is not None and value != ()}
     # One way to give the camera on the command line replaces another way in the file.
     if overrides.keys() & {"fov", "focal_px", "camera"}:
         values = {name: value for name, value in values.items() if name not in {"fov", "focal_px", "camera"}}
-    try:
-        return RunSettings(**{**values, **overrides})
-    except ValidationError as error:
-        raise InputError(_sentence(error)) from error
+    values |= overrides
+    if unknown := values.keys() - SETTINGS.keys():
+        raise InputError(f"there is no setting {min(unknown)}; the names are those of `zedo-video --help` with _ for -")
+    return RunSettings(**values)
+
+
+def now_called(old: str, new: str) -> str:
+    """What somebody who used the word of an older version is told."""
+    return f"{old} is now {new}; the old word goes in the next release"
 
 
 def shipped_configs() -> list[str]:
     """Names of the configurations for videos in the package ``configs``."""
+    import tomllib
+    from importlib.resources import files
+
     paths = (Path(str(item)) for item in files("configs").iterdir())
     # Those of trainings and of benchmarks, which have published figures to stand beside, are for other commands.
     return sorted(
@@ -107,6 +297,9 @@ def shipped_configs() -> list[str]:
 
 
 def _read_config(config: str) -> dict[str, Any]:
+    import tomllib
+    from importlib.resources import files
+
     path = Path(config)
     if config in shipped_configs():
         path = Path(str(files("configs"))) / f"{config}.toml"
@@ -120,19 +313,3 @@ def _read_config(config: str) -> dict[str, Any]:
         raise InputError(f"{path} is not valid TOML: {error}; correct it there") from error
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}); check its permissions") from error
-
-
-def _flag(name: str) -> str:
-    return "--" + name.replace("_", "-")
-
-
-def _sentence(error: ValidationError) -> str:
-    """The first problem, as one sentence."""
-    first = error.errors()[0]
-    reason = first["msg"].removeprefix("Value error, ")
-    if not first["loc"]:
-        return reason
-    name = str(first["loc"][0])
-    if first["type"] == "extra_forbidden":
-        return f"there is no setting {name}; the names are those of `zedo-video --help` with _ for -"
-    return f"{_flag(name)} cannot be {first['input']!r}: {reason[:1].lower()}{reason[1:]}"

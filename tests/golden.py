@@ -56,9 +56,9 @@ def joints_of_everything() -> dict[str, np.ndarray]:
 
     lifted("fast", LiftSettings(), tracks)
     lifted("windows", LiftSettings(window=40, overlap=10), tracks)
-    lifted("several", LiftSettings(hypotheses=3), tracks)
+    lifted("several", LiftSettings(alternatives=3), tracks)
     lifted("uncoupled", LiftSettings(couple_s=0.0), tracks)
-    lifted("grid", LiftSettings(ipo="grid", hypotheses=2, clusters=10), tracks)
+    lifted("grid", LiftSettings(ipo="grid", alternatives=2, clusters=10), tracks)
     lifted("height", LiftSettings(person_height_m=1.9, smooth_s=0.0), tracks)
     lifted("reference", LiftSettings(preset="reference", steps=30), tracks)
 

@@ -8,11 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["DEFAULT_FOV_DEG", "Camera"]
-
-#: Assumed horizontal field of view along the longer image side: between a phone's main camera (about 65 degrees) and
-#: footage shot with a mild zoom.
-DEFAULT_FOV_DEG = 55.0
+__all__ = ["Camera"]
 
 
 @dataclass(frozen=True, eq=False)

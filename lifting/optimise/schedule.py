@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from lifting.prior.sde import beta, diffusion_squared, marginal_std
+from lifting.settings import STEPS
 
 __all__ = ["Schedule", "fast_schedule", "reference_schedule", "refining_schedule"]
 
@@ -37,7 +38,7 @@ class Schedule:
         return len(self.times)
 
 
-def reference_schedule(steps: int = 1000) -> Schedule:
+def reference_schedule(steps: int = STEPS["reference"]["grid"]) -> Schedule:
     """The published optimiser (ZeDO, section 3.3 and 4.1): t from 0.1 to 0.01, dt = 1 / steps, T fixed for a fifth.
 
     The step of the reverse SDE is ``x += (beta x / 2 + g^2 score) dt`` with ``score = -noise / std``.
@@ -49,7 +50,12 @@ def reference_schedule(steps: int = 1000) -> Schedule:
 
 
 def fast_schedule(
-    steps: int = 40, *, t_high: float = 0.1, t_low: float = 0.03, relax: float = 1.8, frozen: float = 0.2
+    steps: int = STEPS["fast"]["grid"],
+    *,
+    t_high: float = 0.1,
+    t_low: float = 0.03,
+    relax: float = 1.8,
+    frozen: float = 0.2,
 ) -> Schedule:
     """Few, over-relaxed steps with the accuracy of a thousand.
 
@@ -69,6 +75,6 @@ def fast_schedule(
     return Schedule(t, torch.zeros_like(t), denoise, relax=relax, frozen=round(frozen * steps), weighted=True)
 
 
-def refining_schedule(steps: int = 14) -> Schedule:
+def refining_schedule(steps: int = STEPS["fast"]["learnt"]) -> Schedule:
     """``fast_schedule`` from a initialiser: what is nearly right must not be taken back to the noise of t = 0.1."""
     return fast_schedule(steps, t_high=0.05)

@@ -36,7 +36,7 @@ class Case:
     preset: str
     batch: int
     prior: str | None
-    device: str
+    device: str | None
     least_s: float
 
 

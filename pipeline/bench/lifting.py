@@ -35,7 +35,7 @@ def bench(
     data: Path | None = None,
     count: int = 300,
     prior_file: Path | None = None,
-    device: str = "auto",
+    device: str | None = None,
     seed: int = 0,
 ) -> Report:
     """Measure every preset at every batch size, each case in a process of its own.

@@ -40,7 +40,8 @@ def bench_live(
         InputError: source or prior cannot be used.
     """
     from assets.integrity import asset_path
-    from lifting.geometry.camera import DEFAULT_FOV_DEG, Camera
+    from lifting.geometry.camera import Camera
+    from lifting.settings import DEFAULT_FOV_DEG
     from pipeline.live.feed import Feed
     from pipeline.live.session import Session, one_thread
     from pipeline.live.source import open_source

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from pipeline.commands.options import run_options
+
 __all__ = ["command"]
 
 
@@ -22,9 +24,8 @@ __all__ = ["command"]
     "--data", type=click.Path(path_type=Path), metavar="FILE", help="Test sequences (.npz) to measure the accuracy on."
 )
 @click.option("--count", type=click.IntRange(min=1), metavar="N", help="Single frames for the accuracy (300).")
-@click.option("--prior", type=click.Path(path_type=Path), metavar="FILE", help="Another prior.")
+@run_options("prior", "device")
 @click.option("--detectors", is_flag=True, help="Measure the detectors in place of the lifting.")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of cameras and noise.")
 @click.option("--live", is_flag=True, help="Measure webcam instead, on the shipped clip in place of a camera.")
 @click.option(
@@ -34,7 +35,8 @@ __all__ = ["command"]
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
 def command(
     batches: tuple[int, ...], budget: float, quick: bool, data: Path | None, count: int | None, prior: Path | None,
-    detectors: bool, device: str, seed: int, live: bool, live_seconds: float, json_file: Path | None, quiet: bool,
+    detectors: bool, device: str | None, seed: int, live: bool, live_seconds: float, json_file: Path | None,
+    quiet: bool,
 ) -> None:  # fmt: skip
     """Run every case."""
     from pipeline.bench.lifting import BATCHES, bench, bench_table

@@ -4,28 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
+
+from pipeline.commands.options import Command, Renamed, note, run_options
+from pipeline.settings import SETTINGS, RunSettings, load_settings, now_called
 
 if TYPE_CHECKING:
     from lifting.benchmarks.datasets.contract import Dataset, Keypoints
     from pipeline.evaluate.subject import Subject
     from pipeline.results.report import Report
-    from pipeline.settings import RunSettings
 
 __all__ = ["command"]
 
 
 def _common(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Options that every evaluation has."""
+    """Options of the evaluations that lift as a run does."""
     for option in reversed((
-        click.option("--preset", type=click.Choice(["fast", "reference"]), help="fast (default) or as published."),
-        click.option("--steps", type=int, metavar="N", help="Optimiser steps; what the preset has if not given."),
-        click.option("--hypotheses", type=click.IntRange(1, 4), metavar="S", help="Starts in different directions."),
-        click.option("--prior", type=click.Path(path_type=Path), metavar="FILE", help="Another prior."),
-        click.option("--initialiser", type=click.Path(path_type=Path), metavar="FILE", help="Of `train initialiser`."),
-        click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), help="Where lifting runs (auto)."),
+        click.option(
+            "--hypotheses", cls=Renamed, formerly=("--starting-poses",), type=click.IntRange(min=1), metavar="S",
+            help="Also lift from each of S template poses, 10 or 50, and show our choice among them and the oracle.",
+        ),
+        run_options("preset", "steps", "alternatives", "prior", "initialiser", "device"),
         click.option("--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="Also write this."),
         click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors."),
     )):  # fmt: skip
@@ -49,18 +50,12 @@ class _Evaluations(click.Group):
         return _dataset_command(DATASETS[cmd_name]) if cmd_name in DATASETS else None
 
 
-_starting_poses = click.option(
-    "--starting-poses", "templates", type=click.IntRange(min=2), metavar="S",
-    help="Also lift from each of 10 or 50 template poses, and show our choice among them and the oracle.",
-)  # fmt: skip
-
-
 @click.group("evaluate", cls=_Evaluations, help="Measure the accuracy on data with known answers.")
 def command() -> None:
     """Subcommands."""
 
 
-@command.command("mocap")
+@command.command("mocap", cls=Command)
 @click.option("--data", required=True, type=click.Path(path_type=Path), metavar="FILE", help="Test sequences (.npz).")
 @click.option("--count", type=click.IntRange(min=1), default=300, show_default=True, help="Single frames.")
 @click.option("--sequences", type=click.IntRange(min=1), default=16, show_default=True, help="Sequences.")
@@ -69,32 +64,30 @@ def command() -> None:
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of cameras and noise.")
 @click.option("--live", is_flag=True, help="Also lift the sequences as webcam does, from the past alone.")
-@_starting_poses
 @_common
 def mocap(
-    data: Path, count: int, sequences: int, noise_px: float, seed: int, live: bool, templates: int | None,
+    data: Path, count: int, sequences: int, noise_px: float, seed: int, live: bool, hypotheses: int | None,
     json_file: Path | None, quiet: bool, **given: Any,
 ) -> None:  # fmt: skip
     """Motion capture before synthetic cameras: single frames and sequences, exact and noisy 2D."""
     from pipeline.evaluate.mocap import evaluate_mocap, load_mocap, mocap_table
     from pipeline.load import load_lifter, load_live_lifter
     from pipeline.progress import ConsoleReporter, QuietReporter, Reporter
-    from pipeline.settings import load_settings
 
     reporter: Reporter = QuietReporter() if quiet else ConsoleReporter()
     test = load_mocap(data)
     _check(json_file)
-    settings = load_settings(None, given)
+    settings, hypotheses = _asked(given, hypotheses)
     lifter, prior = load_lifter(settings)
     report = evaluate_mocap(
         test, lifter, prior, reporter, count=count, sequences=sequences, noise_px=noise_px, seed=seed,
-        many=_many(templates, settings), live=load_live_lifter(settings)[0] if live else None,
+        many=_many(settings, hypotheses), live=load_live_lifter(settings)[0] if live else None,
     )  # fmt: skip
     reporter.say(mocap_table(report))
     _write(json_file, report)
 
 
-@command.command("multiview")
+@command.command("multiview", cls=Command)
 @click.option(
     "--data", required=True, type=click.Path(path_type=Path), metavar="FOLDER", help="With reference.npz and videos."
 )
@@ -103,30 +96,33 @@ def mocap(
     help="Intrinsics of the reference, or what a run without camera options takes.",
 )  # fmt: skip
 @click.option(
-    "--detector", "detector_name", default="auto", metavar="NAME", help="2D detector: auto (default) or movenet."
+    "--detector",
+    "detector_name",
+    default=SETTINGS["detector"].default,
+    show_default=True,
+    metavar="NAME",
+    help="2D detector, as of a run.",
 )
-@_starting_poses
 @_common
 def multiview(
-    data: Path, camera: str, detector_name: str, templates: int | None, json_file: Path | None, quiet: bool,
+    data: Path, camera: str, detector_name: str, hypotheses: int | None, json_file: Path | None, quiet: bool,
     **given: Any,
 ) -> None:  # fmt: skip
     """Real videos of one person from calibrated cameras, each lifted from file to joints."""
     from pipeline.evaluate.multiview import CAMERAS, evaluate_multiview, load_reference, multiview_table
     from pipeline.load import load_detector, load_lifter
     from pipeline.progress import ConsoleReporter, QuietReporter, Reporter
-    from pipeline.settings import load_settings
 
     reporter: Reporter = QuietReporter() if quiet else ConsoleReporter()
     reference, videos = load_reference(data)
     _check(json_file)
-    settings = load_settings(None, given)
+    settings, hypotheses = _asked(given, hypotheses)
     lifter, prior = load_lifter(settings)
     cameras = CAMERAS if camera == "both" else (camera,)
     detector = load_detector(detector_name, reporter=reporter)
-    if templates is not None and settings.preset != "fast":
-        raise click.UsageError("--starting-poses goes with --preset fast here: tracks are lifted, not single frames")
-    many = _many(templates, settings)
+    if hypotheses is not None and settings.preset != "fast":
+        raise click.UsageError("--hypotheses goes with --preset fast here: tracks are lifted, not single frames")
+    many = _many(settings, hypotheses)
     report = evaluate_multiview(reference, videos, detector, lifter, prior, reporter, cameras=cameras, many=many)
     reporter.say(multiview_table(report))
     _write(json_file, report)
@@ -155,17 +151,15 @@ def _dataset_command(dataset: Dataset) -> click.Command:
                      help=f"2D; it has {_either(dataset.keypoints)}."),
         click.option("--stride", type=click.IntRange(min=1), metavar="N", help="Every N-th frame, not as published."),
         click.option("--mirroring", is_flag=True, help="PA-MPJPE may mirror, as in the public evaluation of ZeDO."),
-        click.option("--preset", type=click.Choice(["fast", "reference"]), help="fast, or as published."),
-        click.option("--steps", type=click.IntRange(min=1), metavar="N", help="Optimiser steps."),
-        click.option("--prior", type=click.Path(path_type=Path), metavar="FILE", help="Another prior."),
-        click.option("--initialiser", type=click.Path(path_type=Path), metavar="FILE", help="Of `train initialiser`."),
+        click.option("--preset", type=click.Choice(SETTINGS["preset"].choices),
+                     help="Optimiser: fast (of infants: reference), or as published."),
+        run_options("steps", "prior", "initialiser", "device"),
         click.option("--weights", type=click.Choice(["ema", "raw"]), default="ema", show_default=True,
                      help="Of a checkpoint that has both."),
         click.option("--control", is_flag=True, help="Use the control branch of the prior."),
         click.option("--predictions", type=click.Path(path_type=Path), metavar="FILE",
                      help="Measure joints_m [S, N, J, 3] of this .npz, and lift nothing."),
         click.option("--seed", type=click.IntRange(min=0), default=0, help="Of intervals and of our choice."),
-        click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", help="Device."),
         click.option("--json", "json_file", type=click.Path(path_type=Path), metavar="FILE",
                      help="Also write this; a killed run goes on."),
         click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors."),
@@ -176,13 +170,15 @@ def _dataset_command(dataset: Dataset) -> click.Command:
 
     for option in reversed(options):
         run = option(run)
-    return click.command(dataset.name, help=f"{dataset.title}: single frames, beside the published figures.")(run)
+    return click.command(
+        dataset.name, cls=Command, help=f"{dataset.title}: single frames, beside the published figures."
+    )(run)
 
 
 def _evaluate(
     name: str, *, data: Path, joints: int | None, keypoints: Keypoints, stride: int | None, mirroring: bool, seed: int,
-    predictions: Path | None, json_file: Path | None, quiet: bool, prior: Path | None, initialiser: Path | None,
-    device: str, weights: str, control: bool, **given: Any,
+    predictions: Path | None, json_file: Path | None, quiet: bool, hypotheses: int, weights: str, control: bool,
+    preset: Literal["fast", "reference"] | None, **given: Any,
 ) -> None:  # fmt: skip
     from pipeline.evaluate.dataset import (
         evaluate_dataset,
@@ -206,24 +202,36 @@ def _evaluate(
         report = evaluate_dataset(measured, blocks, protocol, {}, reflection=mirroring, seed=seed)
         _write(json_file, report)
     else:
-        models = load_models(prior, None, initialiser, device, ema=weights == "ema", control=control)
-        subject = load_subject(measured.benchmark.ipo, models, seed=seed, **given)
+        settings = load_settings(None, given)
+        models = load_models(settings, ema=weights == "ema", control=control)
+        subject = load_subject(
+            measured.benchmark.ipo, models, hypotheses=hypotheses, preset=preset, steps=settings.steps, seed=seed
+        )
         _check(json_file)
         measured = restricted(measured, subject.joints)
         report = measure(measured, subject, reporter, reflection=mirroring, seed=seed, json_file=json_file)
     reporter.say(dataset_table(report))
 
 
-def _many(templates: int | None, settings: RunSettings) -> Subject | None:
+def _asked(given: dict[str, Any], hypotheses: int | None) -> tuple[RunSettings, int | None]:
+    """The settings of lifting, and from how many template poses to lift as well."""
+    if hypotheses is not None and hypotheses <= (SETTINGS["alternatives"].option.most or 0):
+        # In older versions so few were explanations of one result.
+        note(now_called("--hypotheses", "--alternatives"))
+        given, hypotheses = {**given, "alternatives": given["alternatives"] or hypotheses}, None
+    return load_settings(None, given), hypotheses
+
+
+def _many(settings: RunSettings, hypotheses: int | None) -> Subject | None:
     """The prior and preset of an evaluation from each of many template poses; None if none were asked for."""
     from lifting.optimise.reference import PublishedIPO
     from pipeline.evaluate.subject import load_subject
     from pipeline.load import load_models
 
-    if templates is None:
+    if hypotheses is None:
         return None
-    models = load_models(settings.prior, None, settings.initialiser, settings.device, control=False)
-    return load_subject(PublishedIPO(), models, hypotheses=templates, preset=settings.preset, steps=settings.steps)
+    models = load_models(settings, control=False)
+    return load_subject(PublishedIPO(), models, hypotheses=hypotheses, preset=settings.preset, steps=settings.steps)
 
 
 def _either(values: Iterable[object]) -> str:

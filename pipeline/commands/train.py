@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from pipeline.commands.options import Command, Renamed, note
+from pipeline.settings import now_called
+
 if TYPE_CHECKING:
     from lifting.prior.weights import Prior
     from pipeline.progress import Reporter
@@ -16,7 +19,17 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.group("train", help="Train a prior, adapt one to infants, or compute template poses.")
+class _Trainings(click.Group):
+    """The trainings below, also by the names that they had."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name == "start":
+            note(now_called("train start", "train initialiser"))
+            cmd_name = "initialiser"
+        return super().get_command(ctx, cmd_name)
+
+
+@click.group("train", cls=_Trainings, help="Train a prior, adapt one to infants, or compute template poses.")
 def command() -> None:
     """Subcommands."""
 
@@ -47,9 +60,16 @@ def _training(steps: int, batch: int) -> Callable[[Callable[..., None]], Callabl
     return decorate
 
 
-@command.command("prior")
+def _from(what: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    return click.option(
+        "--from", "start", cls=Renamed, formerly=("--start",), type=click.Path(path_type=Path), metavar="FILE",
+        help=f"Begin with the weights of this {what}.",
+    )  # fmt: skip
+
+
+@command.command("prior", cls=Command)
 @_training(12_000, 2048)
-@click.option("--start", type=click.Path(path_type=Path), help="Begin with the weights of this prior.")
+@_from("prior")
 def prior(
     data: Path,
     validation: Path,
@@ -73,9 +93,9 @@ def prior(
     _say(reporter, finished, folder)
 
 
-@command.command("initialiser")
+@command.command("initialiser", cls=Command)
 @_training(20_000, 1024)
-@click.option("--start", type=click.Path(path_type=Path), help="Begin with the weights of this initialiser.")
+@_from("initialiser")
 def initialiser(
     data: Path,
     validation: Path,

@@ -7,14 +7,16 @@ from typing import Any
 
 import click
 
+from pipeline.commands.options import Command, run_options
 from pipeline.results.exporters import FORMATS
+from pipeline.settings import LIVE_PEOPLE, load_settings
 
 __all__ = ["command"]
 
 _PORT = 8765
 
 
-@click.command("webcam", help="Show the people before a camera in 3D while they move.")
+@click.command("webcam", cls=Command, help="Show the people before a camera in 3D while they move.")
 @click.option(
     "--source", default="0", show_default=True, metavar="0|FILE|URL",
     help="Number of a camera, a video file at its own pace, or an RTSP or HTTP address.",
@@ -36,13 +38,11 @@ _PORT = 8765
 @click.option("--overwrite", is_flag=True, help="Replace recordings that exist.")
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True), metavar="N", help="End by itself after N s.")
 @click.option("--mirror/--no-mirror", default=False, help="As in a mirror (key m).")
-@click.option("--max-people", type=click.IntRange(min=1), default=3, show_default=True, help="Look for N people.")
-@click.option("--fov", type=float, metavar="DEG", help="Field of view along the longer image side (assumed: 55).")
-@click.option("--focal-px", type=float, metavar="F", help="Focal length in pixels.")
-@click.option("--camera", type=click.Path(path_type=Path), metavar="FILE", help="Calibration, .toml or .json.")
-@click.option("--person-height", type=float, metavar="M", help="Standing height of the people in metres.")
-@click.option("--prior", type=click.Path(path_type=Path), metavar="FILE", help="Another prior.")
-@click.option("--initialiser", type=click.Path(path_type=Path), metavar="FILE", help="Of `train initialiser`.")
+@click.option(
+    "--max-people", type=click.IntRange(min=1), default=LIVE_PEOPLE, show_default=True, metavar="N",
+    help="Look for N people.",
+)  # fmt: skip
+@run_options("fov", "focal_px", "camera", "person_height", "prior", "initialiser")
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors, and the address of the page.")
 def command(
     source: str, loop: bool, headless: bool, serve: int | None, host: str | None, records: tuple[Path, ...],
@@ -50,7 +50,6 @@ def command(
 ) -> int:  # fmt: skip
     """Run until q, the end of the source, Ctrl-C, or --seconds."""
     from pipeline.live.webcam import Wanted, run_webcam
-    from pipeline.settings import load_settings
 
     if headless and (serve is not None or host is not None):
         raise click.UsageError("--headless shows nothing; --serve alone opens no window either")

@@ -177,7 +177,7 @@ def evaluate_mocap(
             data, lifter, frames=count, clips=[len(view.joints_m) for view in clips[0]], noise_px=noise_px
         )
         | {"headline": f"{handed_on['name']}, noise {noise_px:g} px", "seed": seed}
-        | ({} if many is None else {"from_starting_poses": {"hypotheses": starts, **many.protocol}})
+        | ({} if many is None else {"from_templates": {"hypotheses": starts, **many.protocol}})
         | ({} if live is None else {"live": live.describe()}),
         metrics=metrics if live is None else metrics | _live_metrics(groups),
         per_group=groups,
@@ -332,7 +332,7 @@ def mocap_table(report: Report) -> str:
         if f"live_{which}_pa_mpjpe_mm" in report.metrics
     ]
     notes.append(
-        f"{protocol['preset']}, {protocol['steps']} steps, S = {protocol['hypotheses']} without ground truth, prior "
+        f"{protocol['preset']}, {protocol['steps']} steps, alternatives: {protocol['alternatives']}, prior "
         f"{report.provenance['prior']['name']}; {protocol['data']}, {protocol['fps']:g} fps, 17 joints, K known"
     )
     if protocol["times"] != "as recorded":

@@ -143,7 +143,7 @@ def evaluate_multiview(
     return Report(
         protocol=_protocol(videos, reference, lifter, int(reliable.sum()))
         | {"headline": f"{cameras[0]} camera"}
-        | ({} if many is None else {"from_starting_poses": {"hypotheses": many.hypotheses.count, **many.protocol}}),
+        | ({} if many is None else {"from_templates": {"hypotheses": many.hypotheses.count, **many.protocol}}),
         metrics={**averages[cameras[0]], "cameras": averages},
         per_group=groups,
         time={"seconds": time.perf_counter() - began, **describe_machine()},
@@ -226,7 +226,7 @@ def multiview_table(report: Report) -> str:
     """The report for people."""
     rows = []
     protocol = report.protocol
-    starts = protocol.get("from_starting_poses", {}).get("hypotheses")
+    starts = protocol.get("from_templates", {}).get("hypotheses")
     measures = {"pa_mpjpe_mm": "PA-MPJPE mm", "unsmoothed_pa_mpjpe_mm": "before smoothing", "mpjpe_mm": "MPJPE mm"}
     if starts is not None:
         measures |= {name: f"PA, S = {starts}, {choice}" for name, choice in _OF_MANY.items()}
@@ -241,7 +241,7 @@ def multiview_table(report: Report) -> str:
     notes = [
         f"medians over frames, 12 limb joints; frames judged: {protocol['frames']}",
         f"K: {'; '.join(sources)}",
-        f"{protocol['preset']}, {protocol['steps']} steps, S = {protocol['hypotheses']}, prior "
+        f"{protocol['preset']}, {protocol['steps']} steps, alternatives: {protocol['alternatives']}, prior "
         f"{report.provenance['prior']['name']}, detector {report.provenance['detector']['name']}; "
         f"{machine['seconds']:.0f} s on {machine['cpu']}, {machine['threads']} threads, load {machine['load_average']}",
     ]

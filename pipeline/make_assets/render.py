@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lifting.geometry.camera import DEFAULT_FOV_DEG, Camera
+from lifting.geometry.camera import Camera
+from lifting.settings import DEFAULT_FOV_DEG
 from pipeline.make_assets.figure import figure
 from pipeline.make_assets.solid import GLOSS, NAMES, PALETTE, Floats, Packed, Vector, unit
 

@@ -63,8 +63,9 @@ def describe_method(settings: LiftSettings) -> dict[str, Any]:
         "preset": settings.preset,
         "steps": len(settings.schedule()),
         "templates": settings.clusters,
-        "hypotheses": settings.candidates,
-        "choice": "without ground truth: starts by their fit to the 2D, hypotheses by how likely the prior finds them",
+        "alternatives": settings.candidates,
+        "choice": "without ground truth: templates by their fit to the 2D, alternatives by how likely the prior finds "
+        "them",
     }
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from lifting.geometry.camera import DEFAULT_FOV_DEG, Camera
+from lifting.geometry.camera import Camera
+from lifting.settings import DEFAULT_FOV_DEG
 from pipeline.errors import InputError
 from pipeline.media.decode import VideoInfo
 from pipeline.settings import RunSettings

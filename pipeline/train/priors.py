@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -122,13 +123,17 @@ def train_initialiser(
             f"the weights to begin with have {', '.join(f'{name} = {getattr(start, name)}' for name in sizes)}; "
             "give the same sizes with --config"
         )
+    product = folder / "initialiser.safetensors"
+    # What an older version called it; of several processes one is the first.
+    with suppress(FileNotFoundError):
+        (folder / "start.safetensors").rename(product)
     job = Job(
         settings=settings,
         begin=lambda device: new_initialiser(settings, device, weights),
         objective=initialiser_objective(poses, clip, fps, settings),
         validate=validate,
         write=save_initialiser,
-        product="initialiser.safetensors",
+        product=product.name,
         poses=len(poses),
         files={"data": data, "validation": validation},
         report_every=2 * _REPORT_EVERY,

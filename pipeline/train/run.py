@@ -103,7 +103,7 @@ def run_job(
         except (RuntimeError, LookupError, TypeError, EOFError, OSError, pickle.UnpicklingError) as error:
             reason = " ".join(str(error).split())[:200]
             raise InputError(
-                f"the training cannot begin in {folder}: {reason}; choose another folder or --start"
+                f"the training cannot begin in {folder}: {reason}; choose another folder or --from"
             ) from error
 
         def validate(loss: float) -> None:

@@ -370,7 +370,7 @@ def test_more_hypotheses_are_judged_by_the_seeded_noise(
     monkeypatch.setattr("lifting.lifter.solve_fast", listening)
     rays, confidence = CAMERA.rays(CAMERA.project(walk[:8])), np.ones((8, 17))
     for seed in (0, 0, 1):
-        settings = replace(QUICK, steps=2, hypotheses=2, seed=seed)
+        settings = replace(QUICK, steps=2, alternatives=2, seed=seed)
         assert lifter(settings).lift_rows(rays, confidence, np.arange(8) / FPS).shape == (8, 17, 3)
     assert torch.equal(noise[0], noise[1]) and not torch.equal(noise[0], noise[2])
 

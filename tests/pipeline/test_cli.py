@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
 
 import av
-import click
 import numpy as np
 import pytest
 from PIL import Image
@@ -247,34 +245,6 @@ def test_help_is_instant_and_complete(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert done.stdout.splitlines()[-1] == "[]"
     assert "--out" in done.stdout and "train" in done.stdout
-
-
-def test_every_setting_is_an_option() -> None:
-    from pipeline.commands.video import command
-    from pipeline.settings import RunSettings
-
-    options = {parameter.name for parameter in command.params}
-    assert set(RunSettings.model_fields) <= options
-
-
-def test_readme_names_only_options_that_exist() -> None:
-    from pipeline.commands import COMMANDS, cli
-
-    root = Path(__file__).parents[2]
-    # those of torchrun and pip are not ours
-    known = {"--help", "--version", "--nproc-per-node", "--nnodes", "--rdzv-backend", "--rdzv-endpoint"}
-    context = cli.make_context("zedo-video", ["--help"], resilient_parsing=True)
-    for name in COMMANDS:
-        pending = [cli.get_command(context, name)]
-        while pending:
-            command = pending.pop()
-            assert command is not None
-            known |= {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
-            if isinstance(command, click.Group):
-                pending += [command.get_command(context, sub) for sub in command.list_commands(context)]
-    for document in [root / "README.md", *sorted((root / "docs").glob("*.md"))]:
-        mentioned = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", document.read_text("utf-8")))
-        assert mentioned <= known, document.name
 
 
 def test_a_killed_run_resumes(short_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

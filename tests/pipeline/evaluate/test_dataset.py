@@ -26,6 +26,7 @@ from pipeline.evaluate.protocol import COMPARED, differences, load_benchmark
 from pipeline.evaluate.subject import load_subject
 from pipeline.load import load_models
 from pipeline.progress import QuietReporter
+from pipeline.settings import RunSettings
 from tests.benchmark_files import WRITERS, write_dataset
 from tests.pipeline import command_line
 from tests.pipeline.command_line import leftovers, refused, run
@@ -179,7 +180,9 @@ class _Counted:
 def test_a_killed_run_goes_on(data: dict[str, Path], tmp_path: Path) -> None:
     measured = load_dataset("3dpw", data["3dpw"], stride=1)
     # two blocks from each of ten starts
-    method = replace(load_subject(measured.benchmark.ipo, load_models(), hypotheses=10, steps=2), block_rows=4)
+    method = replace(
+        load_subject(measured.benchmark.ipo, load_models(RunSettings()), hypotheses=10, steps=2), block_rows=4
+    )
     whole = measure(measured, method, QuietReporter())
     path = tmp_path / "r.json"
 
@@ -206,7 +209,7 @@ def test_two_runs_do_not_write_one_report(data: dict[str, Path], tmp_path: Path)
     from pipeline.files.atomic import claimed
 
     measured = load_dataset("3dpw", data["3dpw"], stride=1)
-    method = load_subject(measured.benchmark.ipo, load_models(), steps=2)
+    method = load_subject(measured.benchmark.ipo, load_models(RunSettings()), steps=2)
     with claimed([tmp_path / "r.json"]), pytest.raises(OutputError, match="another run"):
         measure(measured, method, QuietReporter(), json_file=tmp_path / "r.json")
 
@@ -223,7 +226,7 @@ class TestPriors:
 
     def test_seventeen_joints_on_data_of_twelve(self, data: dict[str, Path], small_priors: dict[str, Path]) -> None:
         measured = load_dataset("syrip", data["syrip"])
-        method = load_subject(measured.benchmark.ipo, load_models(small_priors["17"]), steps=2)
+        method = load_subject(measured.benchmark.ipo, load_models(RunSettings(prior=small_priors["17"])), steps=2)
         assert restricted(measured, method.joints) is measured
         seen = method.seen(measured.poses)
         hips = [H36M_17.index("right_hip"), H36M_17.index("left_hip")]
@@ -242,11 +245,13 @@ class TestPriors:
 
     def test_averaged_and_raw_weights(self, small_priors: dict[str, Path]) -> None:
         both = {
-            kind: load_subject(PublishedIPO(), load_models(small_priors["both"], ema=kind == "ema", control=False))
+            kind: load_subject(
+                PublishedIPO(), load_models(RunSettings(prior=small_priors["both"]), ema=kind == "ema", control=False)
+            )
             for kind in ("ema", "raw")
         }
         assert [method.protocol["weights"] for method in both.values()] == ["ema", "raw"]
-        models = load_models(small_priors["control"], control=True)
+        models = load_models(RunSettings(prior=small_priors["control"]), control=True)
         one = load_subject(PublishedIPO(axes="xyz", from_rays=True), models)
         assert one.protocol["weights"] == "raw"
 

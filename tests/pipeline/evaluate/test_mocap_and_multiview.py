@@ -77,7 +77,7 @@ class TestMocap:
         table = capsys.readouterr().out
         record = json.loads((tmp_path / "r.json").read_text("utf-8"))
         assert list(record) == ["protocol", "metrics", "per_group", "time", "provenance"]
-        assert {"evidence_2d", "camera", "joints", "preset", "steps", "hypotheses", "choice", "seed"} <= set(
+        assert {"evidence_2d", "camera", "joints", "preset", "steps", "alternatives", "choice", "seed"} <= set(
             record["protocol"]
         )
         assert record["protocol"]["frames"] == 6 and record["protocol"]["sequence_poses"] == 14
@@ -108,7 +108,7 @@ class TestMocap:
 
     def test_single_frames_from_many_starting_poses(self, mocap_file: Path, tmp_path: Path) -> None:
         arguments = ("evaluate", "mocap", "--data", mocap_file, "--count", 6, "--sequences", 1, "--steps", 3, "--quiet")
-        zedo(*arguments, "--starting-poses", 10, "--json", tmp_path / "many.json")
+        zedo(*arguments, "--hypotheses", 10, "--json", tmp_path / "many.json")
         zedo(*arguments, "--json", tmp_path / "one.json")
         many, one = (json.loads((tmp_path / f"{name}.json").read_text("utf-8")) for name in ("many", "one"))
         rows = {(group["name"], group["noise_px"]): group["metrics"] for group in many["per_group"]}
@@ -118,11 +118,11 @@ class TestMocap:
             )
             for name in ("mpjpe_mm", "pa_mpjpe_mm"):
                 assert oracle[name]["value"] < ours[name]["value"]
-        assert many["protocol"]["from_starting_poses"]["hypotheses"] == 10
+        assert many["protocol"]["from_templates"]["hypotheses"] == 10
         # nothing else changes
-        assert many["metrics"] == one["metrics"] and "from_starting_poses" not in one["protocol"]
+        assert many["metrics"] == one["metrics"] and "from_templates" not in one["protocol"]
         with pytest.raises(InputError, match="S = 1, 10, 50"):
-            zedo(*arguments, "--starting-poses", 3)
+            zedo(*arguments, "--hypotheses", 7)
 
     def test_more_than_the_file_holds(self, mocap_file: Path) -> None:
         with pytest.raises(InputError, match="--count 8"):
@@ -184,7 +184,7 @@ class TestMultiview:
     def test_report(self, views: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         zedo(
             "evaluate", "multiview", "--data", views, "--json", tmp_path / "r.json", "--steps", 12,
-            "--starting-poses", 10,
+            "--hypotheses", 10,
         )  # fmt: skip
         table = capsys.readouterr().out
         record = json.loads((tmp_path / "r.json").read_text("utf-8"))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from assets.integrity import asset_path, manifest
 from detectors.layouts import H36M_17
-from lifting.geometry.camera import DEFAULT_FOV_DEG
+from lifting.settings import DEFAULT_FOV_DEG
 from pipeline.make_assets.render import render
 from pipeline.make_assets.sample import Motion, load_motion, truth, views
 from pipeline.media.decode import Frame, probe, read_frames

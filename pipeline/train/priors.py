@@ -124,9 +124,10 @@ def train_initialiser(
             "give the same sizes with --config"
         )
     product = folder / "initialiser.safetensors"
-    # What an older version called it; of several processes one is the first.
-    with suppress(FileNotFoundError):
-        (folder / "start.safetensors").rename(product)
+    if not product.exists():
+        # What an older version called it, if there is one; of several processes another may have been first.
+        with suppress(OSError):
+            (folder / "start.safetensors").rename(product)
     job = Job(
         settings=settings,
         begin=lambda device: new_initialiser(settings, device, weights),

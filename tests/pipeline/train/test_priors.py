@@ -181,7 +181,7 @@ def test_a_start_is_trained_and_used(poses: Path, tmp_path: Path) -> None:
     assert header.startswith("step,train,pose_mm,told_body_mm,best_mode_mm,likeliest_mode_mm,pose_alone_mm")
     assert (tmp_path / "run" / "curve.png").stat().st_size > 1000
     # another run goes on from these weights: with a learning rate of nothing they stay
-    weights = ("--start", "run/initialiser.safetensors")
+    weights = ("--from", "run/initialiser.safetensors")
     changes = ("--steps", 1, "--learning-rate", "1e-12", "--batch", 32)
     done = run(*arguments, *weights, *changes, "--out", "more", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -191,8 +191,10 @@ def test_a_start_is_trained_and_used(poses: Path, tmp_path: Path) -> None:
     other = ("train", "initialiser", "--data", "moving.npz", "--validation", "moving.npz", *weights)
     refused(run(*other, "--out", "wide", cwd=tmp_path), "hidden = 64")
     refused(run(*other[:-1], "no.safetensors", "--out", "wide", cwd=tmp_path), "no.safetensors")
-    # the same command has nothing left to do; another size is another run
+    # the same command has nothing left to do, also in a folder of an older version; another size is another run
+    (tmp_path / "run" / "initialiser.safetensors").rename(tmp_path / "run" / "start.safetensors")
     assert run(*arguments, "--steps", "4", "--batch", "32", "--out", "run", cwd=tmp_path).returncode == 0
+    assert load_initialiser(tmp_path / "run" / "initialiser.safetensors")[1] == sha256
     refused(run(*arguments, "--steps", "4", "--batch", "16", "--out", "run", cwd=tmp_path), "another batch")
     refused(
         run("train", "initialiser", "--data", poses, "--validation", "moving.npz", "--out", "other", cwd=tmp_path),

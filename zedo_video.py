@@ -207,9 +207,9 @@ def lift_keypoints(
 def _settings(given: dict[str, Any]) -> RunSettings:
     """Checked settings; sentences name the arguments as they are called here."""
     from pipeline.errors import InputError
-    from pipeline.settings import RunSettings, load_settings
+    from pipeline.settings import SETTINGS, load_settings
 
-    arguments = {name: name for name in RunSettings.model_fields} | {name: ours for ours, name in _SETTINGS.items()}
+    arguments = {name: name for name in SETTINGS} | {name: ours for ours, name in _SETTINGS.items()}
     try:
         return load_settings(None, {_SETTINGS.get(name, name): value for name, value in given.items()})
     except InputError as error:

@@ -20,7 +20,7 @@ from pipeline.commands import COMMANDS, cli
 from pipeline.commands.options import Renamed
 from pipeline.errors import InputError
 from pipeline.settings import SETTINGS, RunSettings, load_settings
-from tests.pipeline.command_line import run, zedo
+from tests.pipeline.command_line import refused, run, zedo
 
 ROOT = Path(__file__).parents[3]
 WILD = ROOT / "configs" / "wild.toml"
@@ -146,7 +146,7 @@ class TestOldWords:
     def test_of_a_run(self, short_clip: Path, tmp_path: Path) -> None:
         old = ["--hypotheses", 2, "--starting-poses", ROOT / "assets" / "templates.npz", "--start-network=none"]
         done = run(short_clip, "--out", "r.npz", "--quiet", *old, cwd=tmp_path)
-        assert done.returncode == 2 and "there are no weights" in done.stderr and "none" in done.stderr
+        refused(done, "none")
         for words in (
             "hypotheses is now --alternatives",
             "starting-poses is now --templates",
@@ -176,7 +176,7 @@ class TestOldWords:
 
     def test_of_trainings(self, tmp_path: Path) -> None:
         done = run("train", "start", "--data", "a", "--validation", "a", "--out", "r", "--start", "b", cwd=tmp_path)
-        assert done.returncode == 2 and "there are no weights" in done.stderr
+        refused(done, "b ")
         assert "train start is now train initialiser" in done.stderr and "--start is now --from" in done.stderr
         assert "start" not in [name for words in EVERY if words.startswith("train ") for name in words.split()]
 

@@ -106,7 +106,7 @@ class TestMocap:
         again = json.loads((tmp_path / "again.json").read_text("utf-8"))
         assert again["metrics"] == record["metrics"]
 
-    def test_single_frames_from_many_starting_poses(self, mocap_file: Path, tmp_path: Path) -> None:
+    def test_single_frames_from_many_templates(self, mocap_file: Path, tmp_path: Path) -> None:
         arguments = ("evaluate", "mocap", "--data", mocap_file, "--count", 6, "--sequences", 1, "--steps", 3, "--quiet")
         zedo(*arguments, "--hypotheses", 10, "--json", tmp_path / "many.json")
         zedo(*arguments, "--json", tmp_path / "one.json")
@@ -146,7 +146,7 @@ class TestMocap:
         with pytest.raises(InputError, match=r"clip_index in .* one for each"):
             load_mocap(tmp_path / "bad.npz")
 
-    def test_another_start_network(self, mocap_file: Path, tmp_path: Path) -> None:
+    def test_another_initialiser(self, mocap_file: Path, tmp_path: Path) -> None:
         small = InitialNetwork(hidden=32, blocks=1)
         save_initialiser(tmp_path / "small.safetensors", small, {})
         arguments = ("evaluate", "mocap", "--data", mocap_file, "--count", 3, "--sequences", 1, "--steps", 2, "--quiet")
@@ -156,7 +156,7 @@ class TestMocap:
         assert small_report["metrics"]["pa_mpjpe_mm"] > 1.5 * own["metrics"]["pa_mpjpe_mm"]
         records = [report["provenance"]["initialiser_sha256"] for report in (small_report, own)]
         assert records[0] != records[1] and all(records)
-        with pytest.raises(InputError, match="initialiser"):
+        with pytest.raises(InputError, match=r"no\.safetensors does not exist"):
             zedo(*arguments, "--initialiser", tmp_path / "no.safetensors")
 
     @pytest.mark.parametrize(

@@ -1,19 +1,16 @@
 """The settings of a run, each said once: name, type, default, bounds and the line of the help; checked at the border.
 
-The options of the command line are made from here (``pipeline.commands.options``), so importing this is cheap. Defaults
-of the stages are theirs.
+The options of the command line are made from here (``pipeline.commands.options``), so importing this is cheap; that is
+why annotations, which are read here, are not postponed. Defaults of the stages are theirs.
 """
-
-from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, asdict, dataclass, fields
-from functools import cached_property
+from dataclasses import asdict, dataclass, fields
 from numbers import Integral, Real
 from pathlib import Path
 from types import NoneType
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 
 from detectors.options import DetectorOptions
 from lifting.settings import DEFAULT_FOV_DEG, STEPS, LiftSettings
@@ -47,8 +44,7 @@ _KINDS: dict[type, tuple[str, tuple[type, ...]]] = {
 }
 
 
-@dataclass(frozen=True)
-class Option:
+class Option(NamedTuple):
     """How a user gives a setting.
 
     Attributes:
@@ -73,7 +69,7 @@ class Option:
     formerly: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, match_args=False)
 class RunSettings:
     """Everything that can be told to a run; the names are those of the command line with ``_`` for ``-``.
 
@@ -151,8 +147,7 @@ class RunSettings:
         return values | {name: str(value) for name, value in values.items() if isinstance(value, Path)}
 
 
-@dataclass(frozen=True)
-class Setting:
+class Setting(NamedTuple):
     """One field of ``RunSettings``: name, type, default, and how a user gives it."""
 
     name: str
@@ -160,7 +155,7 @@ class Setting:
     default: Any
     option: Option
 
-    @cached_property
+    @property
     def kind(self) -> type:
         """Of a single value: ``bool``, ``int``, ``float``, ``str`` or ``Path``."""
         if self.choices:
@@ -232,13 +227,11 @@ class Setting:
 
 
 def _settings() -> dict[str, Setting]:
-    hints, found = get_type_hints(RunSettings, include_extras=True), {}
+    found = {}
     for field in fields(RunSettings):
-        hint, option = get_args(hints[field.name])
-        if NoneType in get_args(hint):
-            hint = get_args(hint)[0]
-        assert field.default is not MISSING
-        found[field.name] = Setting(field.name, hint, field.default, option)
+        hint, option = get_args(field.type)
+        kinds = get_args(hint)
+        found[field.name] = Setting(field.name, kinds[0] if NoneType in kinds else hint, field.default, option)
     return found
 
 

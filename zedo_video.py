@@ -207,8 +207,10 @@ def lift_keypoints(
 def _settings(given: dict[str, Any]) -> RunSettings:
     """Checked settings; sentences name the arguments as they are called here."""
     from pipeline.errors import InputError
+    from pipeline.machine import yield_waiting_threads
     from pipeline.settings import SETTINGS, load_settings
 
+    yield_waiting_threads()
     arguments = {name: name for name in SETTINGS} | {name: ours for ours, name in _SETTINGS.items()}
     try:
         return load_settings(None, {_SETTINGS.get(name, name): value for name, value in given.items()})

@@ -68,10 +68,9 @@ def cli() -> None:
 def main() -> None:
     """Run the command line; problems become one sentence and an exit code."""
     from pipeline.errors import UserError, unexpected
+    from pipeline.machine import yield_waiting_threads
 
-    # Threads of OpenMP (PyTorch) that wait by spinning take the cores from those they wait for: on a busy machine
-    # lifting takes twenty times as long. It must be set before PyTorch is loaded; a user's own setting wins.
-    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+    yield_waiting_threads()
     try:
         code = cli.main(standalone_mode=False)
     except UserError as error:

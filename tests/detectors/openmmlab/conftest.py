@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +17,9 @@ from pipeline.media.decode import read_frames
 # Scores of one cell in twenty are high; distances to the sides of a box (RTMDet, in strides) are positive.
 _LAST = (("rtm_cls", -2.5, 1.0), ("rtm_reg", 2.0, None), ("out_cls", -2.5, 1.0), ("out_bbox", 0.0, 0.1))
 
-MakeCheckpoint = Callable[[str, Literal["det", "pose"]], Path]
+Kind = Literal["det", "pose"]
+MakeCheckpoint = Callable[[str, Kind], Path]
+LoadOnce = Callable[[str, Kind, Literal["onnx", "torch"]], Any]
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -37,7 +40,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> MakeCheckpoint:
     """A file in OpenMMLab's format, with what theirs hold beside weights, for a configuration of the zoo."""
     made: dict[str, Path] = {}
 
-    def make(name: str, kind: Literal["det", "pose"]) -> Path:
+    def make(name: str, kind: Kind) -> Path:
         if name not in made:
             made[name] = _write(name, kind, tmp_path_factory.mktemp("weights") / f"{name}.pth")
         return made[name]
@@ -45,7 +48,18 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> MakeCheckpoint:
     return make
 
 
-def _write(name: str, kind: Literal["det", "pose"], path: Path) -> Path:
+@pytest.fixture(scope="session")
+def loaded(checkpoint: MakeCheckpoint) -> LoadOnce:
+    """Networks with those weights by configuration, kind and runtime, each built once for all tests."""
+    from detectors.openmmlab.network import load_network
+    from detectors.openmmlab.zoo import find_config
+
+    return cache(
+        lambda name, kind, runtime: load_network(find_config(name, kind), checkpoint(name, kind), kind, runtime=runtime)
+    )
+
+
+def _write(name: str, kind: Kind, path: Path) -> Path:
     import torch
     from mmengine.logging import HistoryBuffer
 
@@ -60,12 +74,13 @@ def _write(name: str, kind: Literal["det", "pose"], path: Path) -> Path:
             parameter.data = torch.randn(parameter.shape, generator=generator) * parameter[0].numel() ** -0.5
     torch.save(model.state_dict(), path)
     network = load_network(find_config(name, kind), path, kind, runtime="torch")
-    model, pictures = network.model, _inputs(network)
-    _normalise(model, pictures)
+    model, picture = network.model, _input(network)
+    _normalise(model, picture)
     # The last layers: scores of which some are high, and numbers that a trained network could give.
     head = model.bbox_head if kind == "det" else getattr(model.head, "head_module", None)
-    for layers, mean, spread in _LAST:
-        _scale(model, getattr(head, layers, []), pictures, mean, spread)
+    wanted = {layer: (mean, spread) for name, mean, spread in _LAST for layer in getattr(head, name, [])}
+    if wanted:
+        _scale(model, wanted, picture)
     torch.save(
         {
             "meta": {"epoch": np.int64(420), "dataset_meta": {"sigmas": np.ones(17)}},
@@ -77,19 +92,19 @@ def _write(name: str, kind: Literal["det", "pose"], path: Path) -> Path:
     return path
 
 
-def _inputs(network: Any) -> Any:
-    """Three frames as the network gets them, ``[3, 3, H, W]``."""
+def _input(network: Any) -> Any:
+    """A frame as the network gets it, ``[1, 3, H, W]``."""
     import torch
     from mmengine.dataset import pseudo_collate
 
     box = {"bbox": np.array([[200, 90, 420, 460]], np.float32), "bbox_score": np.ones(1, np.float32)}
-    pictures = [frame.image[..., ::-1].copy() for frame in read_frames(asset_path("sample.mp4"), stop_s=0.1)]
-    samples = [network.prepare({"img": picture, "img_id": 0, **box}) for picture in pictures]
-    inputs = network.model.data_preprocessor(pseudo_collate(samples), False)["inputs"]
+    frame = next(read_frames(asset_path("sample.mp4"), stop_s=0.1)).image
+    sample = network.prepare({"img": frame[..., ::-1].copy(), "img_id": 0, **box})
+    inputs = network.model.data_preprocessor(pseudo_collate([sample]), False)["inputs"]
     return torch.stack(inputs) if isinstance(inputs, list) else inputs
 
 
-def _normalise(model: Any, pictures: Any) -> None:
+def _normalise(model: Any, picture: Any) -> None:
     """Set the batch normalisations so that signals neither die nor explode on their way.
 
     They stay small, where the activations are almost straight lines: an untrained network with large signals makes
@@ -104,20 +119,21 @@ def _normalise(model: Any, pictures: Any) -> None:
     norms = [module for module in model.modules() if isinstance(module, torch.nn.modules.batchnorm._BatchNorm)]
     hooks = [module.register_forward_pre_hook(follow) for module in norms]
     with torch.no_grad():
-        model._forward(pictures)
+        model._forward(picture)
     for hook in hooks:
         hook.remove()
 
 
-def _scale(model: Any, layers: Iterable[Any], pictures: Any, mean: float, spread: float | None) -> None:
-    """Let what each of some layers says of pictures have a mean and a standard deviation (None: what it has)."""
+def _scale(model: Any, wanted: dict[Any, tuple[float, float | None]], picture: Any) -> None:
+    """Let what some layers say of a picture have a mean and a standard deviation (None: what it has)."""
     import torch
 
     seen: dict[Any, torch.Tensor] = {}
-    hooks = [layer.register_forward_hook(lambda module, _, out: seen.update({module: out})) for layer in layers]
+    hooks = [layer.register_forward_hook(lambda module, _, out: seen.update({module: out})) for layer in wanted]
     with torch.no_grad():
-        model._forward(pictures)
+        model._forward(picture)
     for layer, out in seen.items():
+        mean, spread = wanted[layer]
         scale = spread / float(out.std()) if spread else 1.0
         layer.weight.data *= scale
         layer.bias.data = (layer.bias.data - out.mean((0, 2, 3))) * scale + mean

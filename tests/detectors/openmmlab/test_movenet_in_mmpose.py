@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import onnxruntime
@@ -14,10 +16,11 @@ from detectors.movenet.crops import Crop
 from detectors.openmmlab.detector import MMPoseDetector, create
 from detectors.openmmlab.errors import ModelError
 from detectors.openmmlab.finders import dataset_meta
-from detectors.openmmlab.network import load_network
+from detectors.openmmlab.network import Network, load_network
 from detectors.openmmlab.zoo import EMBEDDED_POSE, find_config
 from detectors.options import DetectorOptions, silent
 
+Runtime = Literal["onnx", "torch"]
 THUNDER = "movenet_thunder_fp16.onnx"
 # MMPose widens a box by a quarter: this one makes a picture of 256 pixels the input of the network as it is.
 WHOLE = np.array([25.6, 25.6, 230.4, 230.4, 1], np.float32)
@@ -38,10 +41,14 @@ def by_onnx(pictures: list[np.ndarray]) -> np.ndarray:
     return np.stack([session.run(None, {"input:0": picture[None].astype(np.int32)})[0][0, 0] for picture in pictures])
 
 
-def placed(runtime: str, pictures: list[np.ndarray], flip: bool = False) -> tuple[np.ndarray, np.ndarray]:
+@cache
+def movenet(runtime: Runtime) -> Network:
+    return load_network(find_config(EMBEDDED_POSE, "pose"), asset_path(THUNDER), "pose", runtime=runtime)
+
+
+def placed(runtime: Runtime, pictures: list[np.ndarray], flip: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """Keypoints [N, 17, 2] px and raw scores [N, 17] by MMPose's own top-down path."""
-    config = find_config(EMBEDDED_POSE, "pose")
-    network = load_network(config, asset_path(THUNDER), "pose", runtime=runtime)  # type: ignore[arg-type]
+    network = movenet(runtime)
     assert type(network.model).__module__.startswith("mmpose.")
     network.model.test_cfg["flip_test"] = flip
     box = {"bbox": WHOLE[None, :4], "bbox_score": WHOLE[4:], **dataset_meta(network)}
@@ -51,7 +58,9 @@ def placed(runtime: str, pictures: list[np.ndarray], flip: bool = False) -> tupl
 
 
 @pytest.mark.parametrize("runtime", ["torch", "onnx"])
-def test_keypoints_are_those_of_the_shipped_file(pictures: list[np.ndarray], by_onnx: np.ndarray, runtime: str) -> None:
+def test_keypoints_are_those_of_the_shipped_file(
+    pictures: list[np.ndarray], by_onnx: np.ndarray, runtime: Runtime
+) -> None:
     keypoints, scores = placed(runtime, pictures)
     assert np.abs(keypoints - by_onnx[..., 1::-1] * 256).max() < 0.05
     assert np.abs(scores - by_onnx[..., 2]).max() < 1e-3

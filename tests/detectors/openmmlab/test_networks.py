@@ -19,7 +19,7 @@ from detectors.openmmlab.network import load_network
 from detectors.openmmlab.zoo import DEFAULT_BOXES, DEFAULT_POSE, find_config, zoo_weights
 from detectors.options import DetectorOptions, silent
 from detectors.people import Person2D
-from tests.detectors.openmmlab.conftest import MakeCheckpoint
+from tests.detectors.openmmlab.conftest import LoadOnce, MakeCheckpoint
 
 NANO = "rtmdet_nano_320-8xb32_coco-person"
 RTMO = "rtmo-t_8xb32-600e_body7-416x416"
@@ -56,11 +56,11 @@ def assert_same_boxes(some: np.ndarray, others: np.ndarray) -> None:
 
 
 def test_boxes_are_the_same_by_both_runtimes_and_for_any_number_of_pictures(
-    frames: list[np.ndarray], checkpoint: MakeCheckpoint
+    frames: list[np.ndarray], loaded: LoadOnce
 ) -> None:
     found = {}
     for runtime in ("torch", "onnx"):
-        network = load_network(find_config(NANO, "det"), checkpoint(NANO, "det"), "det", runtime=runtime)
+        network = loaded(NANO, "det", runtime)
         assert network.runtime == runtime
         boxes = ZooBoxes(network, 0.3)
         found[runtime] = boxes.find(bgr(frames))
@@ -78,12 +78,12 @@ def test_boxes_are_the_same_by_both_runtimes_and_for_any_number_of_pictures(
 )
 @pytest.mark.parametrize("flip", [False, True], ids=["plain", "flip test"])
 def test_keypoints_are_the_same_by_both_runtimes_and_for_any_number_of_people(
-    frames: list[np.ndarray], checkpoint: MakeCheckpoint, name: str, layout: str, flip: bool
+    frames: list[np.ndarray], loaded: LoadOnce, name: str, layout: str, flip: bool
 ) -> None:
     jobs = [(picture, somewhere(index)) for index, picture in enumerate(bgr(frames))]
     found = {}
     for runtime in ("torch", "onnx"):
-        network = load_network(find_config(name, "pose"), checkpoint(name, "pose"), "pose", runtime=runtime)
+        network = loaded(name, "pose", runtime)
         network.model.test_cfg["flip_test"] = flip
         poses = TopDown(ZooBoxes(network, 0.3), network)
         assert poses.layout.name == layout
@@ -93,10 +93,10 @@ def test_keypoints_are_the_same_by_both_runtimes_and_for_any_number_of_people(
     assert all(p.confidence.min() >= 0 and p.confidence.max() <= 1 for p in found["onnx"])
 
 
-def test_one_stage_models_find_people_by_both_runtimes(frames: list[np.ndarray], checkpoint: MakeCheckpoint) -> None:
+def test_one_stage_models_find_people_by_both_runtimes(frames: list[np.ndarray], loaded: LoadOnce) -> None:
     found = {}
     for runtime in ("torch", "onnx"):
-        network = load_network(find_config(RTMO, "pose"), checkpoint(RTMO, "pose"), "pose", runtime=runtime)
+        network = loaded(RTMO, "pose", runtime)
         assert network.runtime == runtime and network.one_stage
         found[runtime] = OneStage(network, 0.3).find(bgr(frames))
     for by_torch, by_onnx in zip(found["torch"], found["onnx"], strict=True):

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 
 from detectors.options import DetectorOptions
 from lifting.settings import DEFAULT_FOV_DEG, STEPS, LiftSettings
-from pipeline.errors import InputError
+from pipeline.errors import InputError, as_input_error
 from visualize.stream import PictureOptions
 
 __all__ = [
@@ -275,23 +275,23 @@ def now_called(old: str, new: str) -> str:
 
 def shipped_configs() -> list[str]:
     """Names of the configurations for videos in the package ``configs``."""
-    import tomllib
     from importlib.resources import files
+
+    from assets.untrusted.texts import load_toml
 
     paths = (Path(str(item)) for item in files("configs").iterdir())
     # Those of trainings and of benchmarks, which have published figures to stand beside, are for other commands.
     return sorted(
         path.stem
         for path in paths
-        if path.suffix == ".toml"
-        and not path.stem.startswith("train_")
-        and "published" not in tomllib.loads(path.read_text("utf-8"))
+        if path.suffix == ".toml" and not path.stem.startswith("train_") and "published" not in load_toml(path)
     )
 
 
 def _read_config(config: str) -> dict[str, Any]:
-    import tomllib
     from importlib.resources import files
+
+    from assets.untrusted.texts import load_toml
 
     path = Path(config)
     if config in shipped_configs():
@@ -300,9 +300,5 @@ def _read_config(config: str) -> dict[str, Any]:
         raise InputError(
             f"there is no configuration {config}; give a TOML file or one of: {', '.join(shipped_configs())}"
         )
-    try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not valid TOML: {error}; correct it there") from error
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}); check its permissions") from error
+    with as_input_error():
+        return load_toml(path)

@@ -40,6 +40,9 @@ class Camera:
             raise ValueError(f"the image size must be width and height in pixels, not {self.image_size}")
         if K.shape != (3, 3) or not np.isfinite(K).all() or K[0, 0] <= 0 or K[1, 1] <= 0:
             raise ValueError("camera intrinsics must be a finite 3x3 matrix with positive focal lengths in pixels")
+        longest = max(self.image_size)
+        if min(K[0, 0], K[1, 1]) < 1e-3 * longest or np.abs(K).max() > 1e4 * longest:
+            raise ValueError("camera intrinsics must be in pixels; no lens is this far from the image size")
         if K[2].tolist() != [0, 0, 1] or K[1, 0] != 0:
             raise ValueError(
                 "camera intrinsics must be [[fx, s, cx], [0, fy, cy], [0, 0, 1]]; is the matrix transposed?"

@@ -67,6 +67,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; problems become one sentence and an exit code."""
+    from assets.untrusted import UntrustedFileError
     from pipeline.errors import UserError, unexpected
     from pipeline.machine import yield_waiting_threads
 
@@ -75,6 +76,8 @@ def main() -> None:
         code = cli.main(standalone_mode=False)
     except UserError as error:
         _fail(str(error), error.exit_code)
+    except UntrustedFileError as error:
+        _fail(str(error), 2)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

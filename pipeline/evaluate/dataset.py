@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assets.untrusted import UntrustedFileError
+from assets.untrusted.arrays import load_npz
 from lifting.benchmarks.datasets import DATASETS, Dataset, PoseSet
 from lifting.benchmarks.datasets.contract import Keypoints
 from lifting.benchmarks.scoring import Errors, chosen, figures, hypothesis_errors, motion_figures, oracle
-from pipeline.errors import InputError
+from pipeline.errors import InputError, as_input_error
 from pipeline.evaluate.protocol import Benchmark, load_benchmark, published_protocol
 from pipeline.evaluate.subject import Subject
-from pipeline.files.archive import load_arrays
 from pipeline.files.atomic import claimed
 from pipeline.files.workspace import Workspace
 from pipeline.machine import describe_machine
@@ -120,12 +120,8 @@ def load_predictions(path: Path, measured: Measured) -> NDArray[np.float64]:
     Raises:
         InputError: the file holds something else, or other poses than the data set.
     """
-    try:
-        arrays = load_arrays(path)
-    except FileNotFoundError as error:
-        raise InputError(f"{path} does not exist; check the name") from error
-    except ValueError as error:
-        raise InputError(str(error)) from error
+    with as_input_error():
+        arrays = load_npz(path)
     if "joints_m" not in arrays:
         raise InputError(f"{path} has no array joints_m; it must hold predictions in metres")
     found = arrays["joints_m"]

@@ -27,7 +27,7 @@ from pipeline.evaluate.subject import Subject
 from pipeline.machine import describe_machine
 from pipeline.progress import Reporter
 from pipeline.results.report import Report, describe_lifting, describe_method, table_text
-from pipeline.train.data import load_people
+from pipeline.train.data import frame_rate, load_people
 
 __all__ = ["MocapData", "evaluate_mocap", "frame_views", "load_mocap", "mocap_table"]
 
@@ -77,7 +77,7 @@ def load_mocap(path: Path) -> MocapData:
         raise InputError(f"start, length and clip_name in {path} must be lists of equal length, one entry per clip")
     if start.min() < 0 or length.min() < 3 or (start + length).max() > len(poses):
         raise InputError(f"the clips in {path} must have at least 3 frames and lie within its {len(poses)} poses")
-    fps = float(arrays.get("fps", np.array(30.0)))
+    fps = frame_rate(arrays, path)
     if not 1 <= fps <= 1000:
         raise InputError(f"{path} says {fps:g} frames per second; that is no frame rate")
     return MocapData(

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from assets.untrusted.arrays import load_npz
 from detectors.base import PoseDetector
 from detectors.people import PersonTrack2D
 from detectors.tracking.link import track_people
@@ -19,9 +20,8 @@ from lifting.benchmarks.multiview import LIMBS, Reference, main_person, view_err
 from lifting.geometry.camera import Camera
 from lifting.lifter import Lifter
 from lifting.prior.weights import Prior
-from pipeline.errors import InputError
+from pipeline.errors import InputError, as_input_error
 from pipeline.evaluate.subject import Subject
-from pipeline.files.archive import load_arrays
 from pipeline.files.workspace import Workspace
 from pipeline.machine import describe_machine
 from pipeline.media.decode import VideoInfo, probe
@@ -56,14 +56,10 @@ def load_reference(folder: Path) -> tuple[Reference, list[Path]]:
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder; give one with reference.npz and a video cam*.mp4 per camera")
     path = folder / "reference.npz"
-    try:
-        arrays = load_arrays(path)
-    except FileNotFoundError as error:
-        raise InputError(
-            f"{folder} has no reference.npz; give a folder with one and a video cam*.mp4 per camera"
-        ) from error
-    except ValueError as error:
-        raise InputError(f"{path} is damaged or no .npz of plain arrays") from error
+    if not path.exists():
+        raise InputError(f"{folder} has no reference.npz; give a folder with one and a video cam*.mp4 per camera")
+    with as_input_error():
+        arrays = load_npz(path)
     missing = [name for name in _ARRAYS.values() if name not in arrays]
     if missing:
         raise InputError(f"{path} has no array {missing[0]}; see docs/evaluation.md for what it must hold")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import InputError
+from assets.untrusted.texts import load_json
+from pipeline.errors import InputError, as_input_error
 from pipeline.evaluate.protocol import differences
 from pipeline.results.report import Report, table_text
 
@@ -61,8 +61,9 @@ def stored_rows(path: Path) -> list[Row]:
     Raises:
         InputError: the file is no report of a data set.
     """
+    with as_input_error():
+        record = load_json(path)
     try:
-        record = json.loads(path.read_text("utf-8"))
         protocol = record["protocol"]
         rows = [
             Row(path.name, {**protocol, "choice": group["choice"]}, {n: group["metrics"][n] for n in group["metrics"]})
@@ -70,9 +71,9 @@ def stored_rows(path: Path) -> list[Row]:
         ]
         if not rows or not isinstance(protocol["name"], str):
             raise ValueError("no figures")
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}); check the name") from error
-    except (ValueError, KeyError, TypeError) as error:
+        for value in (value for row in rows for value in row.metrics.values()):
+            _number(value, interval=isinstance(value, Mapping) and "low" in value)
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise InputError(f"{path} is no report of a data set; give what evaluate wrote with --json") from error
     return rows
 
@@ -131,6 +132,9 @@ def _word(value: Any) -> str:
 
 
 def _number(value: Any, *, interval: bool) -> str:
+    bounds = value if isinstance(value, Mapping) else {"value": value}
+    if bounds["value"] is None:
+        return ""
     if not isinstance(value, Mapping):
-        return "" if value is None else f"{value:.1f}"
+        return f"{value:.1f}"
     return f"{value['value']:.1f}" + (f" [{value['low']:.1f}, {value['high']:.1f}]" if interval else "")

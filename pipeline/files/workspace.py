@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from assets.untrusted import UntrustedFileError
+from assets.untrusted.arrays import load_npz
+from assets.untrusted.texts import read_text
 from detectors.layouts import LAYOUTS
 from detectors.people import Person2D
 from pipeline.errors import OutputError
-from pipeline.files.archive import load_arrays
 from pipeline.files.atomic import atomic_path
 
 __all__ = ["FramePeople", "Workspace", "fingerprint", "pack_people", "unpack_people"]
@@ -90,7 +93,7 @@ class Workspace:
     def chunks(self, stage: str, first: int = 0) -> Iterator[dict[str, NDArray[Any]]]:
         """The stored chunks of a stage in order, one in memory at a time."""
         for index in range(first, self.count(stage)):
-            yield load_arrays(self._chunk(stage, index))
+            yield load_npz(self._chunk(stage, index))
 
     def complete(self, stage: str) -> None:
         """Mark a stage as finished."""
@@ -140,10 +143,8 @@ class Workspace:
     def _stored_fingerprint(self) -> str | None:
         if self.folder.exists() and not self.folder.is_dir():
             raise OutputError(f"{self.folder} is in the way of the folder for intermediate results; move or delete it")
-        try:
-            return (self.folder / _FINGERPRINT).read_text(encoding="utf-8")
-        except (FileNotFoundError, UnicodeDecodeError):
-            pass
+        with suppress(UntrustedFileError):
+            return read_text(self.folder / _FINGERPRINT)
         if self.folder.is_dir():
             foreign = set(self.folder.iterdir()) - set(self._own_files())
             if foreign:
@@ -159,7 +160,10 @@ class Workspace:
         while _sound(self._chunk(stage, found)):
             found += 1
         marker = self._marker(stage)
-        promised = marker.read_text(encoding="ascii", errors="replace") if marker.exists() else str(found)
+        promised = str(found)
+        if marker.exists():
+            with suppress(UntrustedFileError):
+                promised = read_text(marker, errors="replace")
         self._counts[stage] = found
         if len(self._indices(stage)) != found or promised != str(found):
             self.discard(stage, found)
@@ -171,8 +175,8 @@ class Workspace:
 
 def _sound(chunk: Path) -> bool:
     try:
-        load_arrays(chunk)
-    except (FileNotFoundError, ValueError):
+        load_npz(chunk)
+    except UntrustedFileError:
         return False
     return True
 

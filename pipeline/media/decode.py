@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import InputError
+from assets.untrusted.images import check_pixels, exif_orientation
+from pipeline.errors import InputError, as_input_error
 from pipeline.media import demux
 from pipeline.media.orientation import Orientation
 
@@ -212,7 +213,9 @@ class _Layout:
         width, height = frame.width, frame.height
         # Only ever enlarge: nothing of the picture is lost.
         square = (round(width * ratio), height) if ratio >= 1 else (width, round(height / ratio))
-        orientation = _exif_orientation(path) if is_image else Orientation.of_frame(frame)
+        with as_input_error():
+            check_pixels(path, *square)
+        orientation = Orientation.from_exif(exif_orientation(path)) if is_image else Orientation.of_frame(frame)
         return cls((width, height), square, orientation, ratio)
 
     @property
@@ -223,16 +226,6 @@ class _Layout:
     def upright(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
         width, height = self.square_size
         return self.orientation.apply(frame.to_ndarray(format="rgb24", width=width, height=height))
-
-
-def _exif_orientation(path: Path) -> Orientation:
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(path) as image:
-            return Orientation.from_exif(image.getexif().get(0x0112, 1))
-    except (UnidentifiedImageError, OSError, SyntaxError):
-        return Orientation()
 
 
 def _no_frames(path: Path) -> InputError:

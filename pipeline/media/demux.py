@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.errors import InputError
+from assets.untrusted.images import check_pixels
+from pipeline.errors import InputError, as_input_error
 
 if TYPE_CHECKING:
     import av
@@ -99,6 +100,8 @@ def open_video(path: Path) -> tuple[InputContainer, VideoStream]:
         stream = max(streams, key=lambda s: (bool(s.disposition & s.disposition.default), -s.index))
         if stream.codec_context is None:
             raise InputError(f"{path} uses a codec that cannot be decoded here; convert it to H.264")
+        with as_input_error():
+            check_pixels(path, stream.codec_context.width, stream.codec_context.height)
         stream.thread_type = "AUTO"
     except BaseException:
         container.close()

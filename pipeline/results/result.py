@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from assets.untrusted import UntrustedFileError
+from assets.untrusted.arrays import load_npz
+from assets.untrusted.texts import parse_json
 from detectors.layouts import H36M_17
 from lifting.geometry.camera import Camera
 from lifting.tracks import Track3D
-from pipeline.errors import InputError
-from pipeline.files.archive import load_arrays
+from pipeline.errors import InputError, as_input_error
 from pipeline.files.atomic import atomic_path
 from pipeline.results.exporters import PICTURES, check_format, save
 from pipeline.results.schema import ONCE_FIELDS, ROW_FIELDS, SCHEMA_VERSION, camera_record, jsonable
@@ -105,12 +106,8 @@ def load_result(path: str | Path) -> Result:
         InputError: the file is missing, damaged, of another kind, or written by a newer version.
     """
     path = Path(path)
-    try:
-        arrays = load_arrays(path)
-    except FileNotFoundError as error:
-        raise InputError(f"{path} does not exist; check the name") from error
-    except ValueError as error:
-        raise InputError(f"{path} is damaged or no result of zedo-video; give an .npz that it has written") from error
+    with as_input_error():
+        arrays = load_npz(path)
     fail = _failure(path)
     metadata = _check_arrays(arrays, fail)
     camera = metadata.get("camera")
@@ -133,8 +130,8 @@ def _check_arrays(arrays: Mapping[str, NDArray[Any]], fail: Callable[[str], Inpu
     if missing := [name for name in (*ROW_FIELDS, *ONCE_FIELDS) if name not in arrays]:
         raise fail(f"it has no {', '.join(missing)}")
     try:
-        metadata = json.loads(str(arrays["metadata"]))
-    except ValueError as error:
+        metadata = parse_json(str(arrays["metadata"]), "its metadata")
+    except UntrustedFileError as error:
         raise fail("its metadata is not JSON") from error
     version = metadata.get("schema_version") if isinstance(metadata, dict) else None
     if version != SCHEMA_VERSION:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import tomllib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from assets.untrusted.texts import load_json, load_toml
 from lifting.geometry.camera import Camera
 from lifting.settings import DEFAULT_FOV_DEG
-from pipeline.errors import InputError
+from pipeline.errors import InputError, as_input_error
 from pipeline.media.decode import VideoInfo
 from pipeline.settings import RunSettings
 
@@ -73,13 +72,8 @@ def load_camera(path: Path, image_size: tuple[int, int]) -> Camera:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        text = path.read_text("utf-8")
-        values = tomllib.loads(text) if path.suffix.lower() == ".toml" else json.loads(text)
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}); check the name") from error
-    except (ValueError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is neither valid TOML nor JSON; see docs/camera-file.md") from error
+    with as_input_error():
+        values = load_toml(path) if path.suffix.lower() == ".toml" else load_json(path)
     if not isinstance(values, dict):
         raise InputError(f"{path} holds no names with values; see docs/camera-file.md")
     return values

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import InputError
-from pipeline.files.archive import load_arrays
+from assets.untrusted.arrays import load_npz
+from pipeline.errors import InputError, as_input_error
 
-__all__ = ["load_motion", "load_people", "load_pose_arrays", "load_poses"]
+__all__ = ["frame_rate", "load_motion", "load_people", "load_pose_arrays", "load_poses"]
 
 
 def load_pose_arrays(path: Path, kind: str, joints: Collection[int] = (17,)) -> dict[str, NDArray[Any]]:
@@ -20,15 +20,11 @@ def load_pose_arrays(path: Path, kind: str, joints: Collection[int] = (17,)) -> 
 
     ``kind`` says what poses should have been given. Raises InputError if they are none.
     """
-    try:
-        arrays = load_arrays(path)
-        poses = arrays["poses"].astype(np.float32)
-    except FileNotFoundError as error:
-        raise InputError(f"{path} does not exist; check the name") from error
-    except KeyError as error:
-        raise InputError(f"{path} holds no array named poses; give {kind} as .npz") from error
-    except ValueError as error:
-        raise InputError(f"{path} is no .npz of plain numbers; give {kind} as .npz") from error
+    with as_input_error():
+        arrays = load_npz(path)
+    if "poses" not in arrays or arrays["poses"].dtype.kind not in "fiu":
+        raise InputError(f"{path} holds no array named poses, or not of numbers; give {kind} as .npz")
+    poses = arrays["poses"].astype(np.float32)
     shapes = [(number, 3) for number in sorted(joints)]
     if poses.ndim != 3 or poses.shape[1:] not in shapes or not len(poses) or not np.isfinite(poses).all():
         wanted = " or ".join(f"[N, {number}, 3]" for number, _ in shapes)
@@ -53,6 +49,14 @@ def load_poses(path: Path) -> NDArray[np.float32]:
     return load_people(path)["poses"]
 
 
+def frame_rate(arrays: Mapping[str, NDArray[Any]], path: Path) -> float:
+    """Frames per second as a file says, 30 if it does not. Raises InputError if it is no number."""
+    fps = arrays.get("fps", np.array(30.0))
+    if fps.size != 1 or fps.dtype.kind not in "fiu":
+        raise InputError(f"fps in {path} must be a number")
+    return float(fps.item())
+
+
 def load_motion(path: Path) -> tuple[NDArray[np.float32], NDArray[np.int64], float]:
     """``load_poses``, with the clip of each pose ``[N]`` and the poses per second.
 
@@ -65,7 +69,7 @@ def load_motion(path: Path) -> tuple[NDArray[np.float32], NDArray[np.int64], flo
             f"{path} does not say which poses follow each other (clip_index [N] and fps); write it with "
             "`zedo-video prepare`"
         )
-    fps = float(arrays["fps"])
+    fps = frame_rate(arrays, path)
     if not 3 <= fps <= 1000:
         raise InputError(f"fps in {path} is {fps:g}; a motion needs at least 3 poses per second")
     return poses, arrays["clip_index"].astype(np.int64), fps

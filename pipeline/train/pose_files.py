@@ -10,18 +10,22 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from assets.untrusted import UntrustedFileError
+from assets.untrusted.arrays import load_npz
+from assets.untrusted.texts import read_text
 from detectors.layouts import H36M_17
 from lifting.training.mocap.bvh import parse_bvh
 from lifting.training.mocap.motion import UNITS, find_units, find_up, pieces, select_frames, y_up
 from lifting.training.mocap.motion_checks import check_bones, check_sides, steady_poses
 from lifting.training.mocap.skeleton_maps import SkeletonMap, apply_map, detect_map
-from pipeline.files.archive import load_arrays
 from pipeline.train.clip_filter import ClipFilter
 
 __all__ = ["CLIP_TEXTS", "EXTENSIONS", "Clip", "PrepareSettings", "Reading", "read_clips"]
 
 EXTENSIONS = (".bvh", ".npz")
 LEAST_MOVE = 0.02
+#: How often the clips of a file may hold a pose, in the mean.
+_OVERLAP = 4
 #: Text that a pose file may hold for each clip, and an output always holds.
 CLIP_TEXTS = ("source", "subject", "name", "action", "file", "skeleton", "units", "up_axis")
 
@@ -118,18 +122,22 @@ def read_clips(
                 reading.filtered = 1
         else:
             _read_npz(path, texts, settings, chosen, refuse, reading)
-    except OSError as error:
-        refuse(f"{path} cannot be read ({error.strerror}); check the name and its access rights")
+    except UntrustedFileError as error:
+        refuse(str(error))
     except ValueError as error:
         refuse(f"{path} {error}")
+    # What nobody has thought of is no reason to lose the other files.
+    except (TypeError, LookupError, ArithmeticError, MemoryError) as error:
+        refuse(f"{path} cannot be used ({type(error).__name__}: {error}); leave it out")
     return reading
 
 
 def _read_bvh(
     path: Path, texts: Mapping[str, str], maps: Mapping[str, SkeletonMap], settings: PrepareSettings, reading: Reading
 ) -> None:
+    text = read_text(path, errors="replace")
     try:
-        bvh = parse_bvh(path.read_bytes().decode("utf-8-sig", errors="replace"))
+        bvh = parse_bvh(text)
     except ValueError as error:
         raise ValueError(f"{error}; get it again, or leave it out") from error
     if len(bvh.values) < 2:
@@ -149,10 +157,7 @@ def _read_npz(
     path: Path, texts: Mapping[str, str], settings: PrepareSettings, chosen: ClipFilter,
     refuse: Callable[[str], None], reading: Reading,
 ) -> None:  # fmt: skip
-    try:
-        arrays = load_arrays(path)
-    except ValueError as error:
-        raise ValueError("is damaged or no .npz file of plain arrays; get it again, or leave it out") from error
+    arrays = load_npz(path)
     if "poses" not in arrays:
         raise ValueError("holds no array named poses; give poses as .npz or recordings as .bvh")
     poses = _ordered(arrays["poses"], arrays.get("joint_names"))
@@ -160,7 +165,8 @@ def _read_npz(
     if told["units"] not in (None, *UNITS) or told["up_axis"] not in (None, "y", "z"):
         raise ValueError(f"says units {told['units']} and up_axis {told['up_axis']}, which are not known")
     groups, in_time = _groups(arrays, len(poses))
-    rate = float(arrays["fps"]) if "fps" in arrays and arrays["fps"].size == 1 else None
+    given = arrays.get("fps")
+    rate = float(given.item()) if given is not None and given.size == 1 and given.dtype.kind in "fiu" else None
     fps = rate if in_time else None
     if fps is not None and not 1 <= fps <= 2000:
         raise ValueError(f"has {fps:g} fps, which no recording has")
@@ -243,11 +249,16 @@ def _groups(arrays: Mapping[str, NDArray[Any]], count: int) -> tuple[list[NDArra
             raise ValueError("has a clip_index that does not fit its poses")
         # Numbers without poses keep their place, so that the arrays with one entry per clip still fit.
         clips = max(int(index.max()) + 1, arrays["clip_name"].size if "clip_name" in arrays else 0)
-        return [everything[index == number] for number in range(clips)], False
+        if clips > max(count, arrays["clip_name"].size if "clip_name" in arrays else 0):
+            raise ValueError("has a clip_index with numbers beyond its poses and clips")
+        order = np.argsort(index, kind="stable")
+        return np.split(order, np.searchsorted(index[order], np.arange(1, clips))), False
     if "start" in arrays and "length" in arrays:
-        parts = [
-            everything[int(start) : int(start) + int(length)]
-            for start, length in zip(arrays["start"].ravel(), arrays["length"].ravel(), strict=True)
-        ]
-        return parts, True
+        start, length = arrays["start"].ravel(), arrays["length"].ravel()
+        whole = start.shape == length.shape and start.dtype.kind in "iu" and length.dtype.kind in "iu"
+        if not whole or min(start.min(initial=0), length.min(initial=0)) < 0 or (start > count).any():
+            raise ValueError("has a start and length of clips that do not fit its poses")
+        if length.astype(float).sum() > _OVERLAP * count:
+            raise ValueError("has clips that overlap too much; give each pose once")
+        return [everything[begin:end] for begin, end in zip(start, start + length, strict=True)], True
     return [everything], True

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from assets.untrusted.texts import read_text
 from detectors.layouts import H36M_17
 from lifting.training.mocap.skeleton_maps import SkeletonMap, builtin_maps, parse_map
-from pipeline.errors import InputError, OutputError
+from pipeline.errors import InputError, OutputError, as_input_error
 from pipeline.files.atomic import atomic_path, check_writable
 from pipeline.progress import Reporter
 from pipeline.train.clip_filter import ClipFilter
@@ -117,12 +118,12 @@ def _load_maps(skeleton: str | None) -> Mapping[str, SkeletonMap]:
     if skeleton in maps:
         return {skeleton: maps[skeleton]}
     path = Path(skeleton)
+    if not path.exists():
+        raise InputError(f"{skeleton} is no skeleton ({', '.join(maps)}) and no file; check the name")
+    with as_input_error():
+        text = read_text(path)
     try:
-        return {path.stem: parse_map(path.read_text("utf-8"), path.stem)}
-    except OSError as error:
-        raise InputError(
-            f"{skeleton} is no skeleton ({', '.join(maps)}) and no file that can be read ({error.strerror})"
-        ) from error
+        return {path.stem: parse_map(text, path.stem)}
     except ValueError as error:
         raise InputError(f"the skeleton map {skeleton} cannot be used: {error}; see docs/preparing.md") from error
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import pickle
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -100,7 +99,7 @@ def run_job(
                 state.restore(checkpoint, settings, data)
         except ValueError as error:
             raise InputError(str(error)) from error
-        except (RuntimeError, LookupError, TypeError, EOFError, OSError, pickle.UnpicklingError) as error:
+        except (RuntimeError, LookupError, TypeError, OSError) as error:
             reason = " ".join(str(error).split())[:200]
             raise InputError(
                 f"the training cannot begin in {folder}: {reason}; choose another folder or --from"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pipeline.errors import InputError
+from pipeline.errors import InputError, as_input_error
 
 if TYPE_CHECKING:
     from lifting.training.initial import InitialiserSettings
@@ -56,16 +56,12 @@ def read_settings(made: Callable[..., T], config: Path | None, given: Mapping[st
 
     Raises InputError if the file cannot be read, or ``made`` does not know a name or a value.
     """
-    import tomllib
+    from assets.untrusted.texts import load_toml
 
     values: dict[str, Any] = {}
     if config is not None:
-        try:
-            values = tomllib.loads(config.read_text("utf-8"))
-        except OSError as error:
-            raise InputError(f"{config} cannot be read ({error.strerror}); check the name") from error
-        except ValueError as error:
-            raise InputError(f"{config} is not valid TOML: {error}; correct it there") from error
+        with as_input_error():
+            values = load_toml(config)
     values |= {name: value for name, value in given.items() if value is not None}
     try:
         return made(**values)

@@ -20,7 +20,7 @@ __all__ = ["END", "Bvh", "parse_bvh", "world_frames"]
 END = "/End"
 
 _MOTION = re.compile(
-    r"^\s*MOTION\s+Frames\s*:\s*(\S+)\s+Frame\s+Time\s*:\s*(\S+)[^\S\n]*$", re.IGNORECASE | re.MULTILINE
+    r"^[^\S\n]*MOTION\s+Frames\s*:\s*(\S+)\s+Frame\s+Time\s*:\s*(\S+)[^\S\n]*$", re.IGNORECASE | re.MULTILINE
 )
 _CHANNEL = re.compile(r"([XYZ])(position|rotation)", re.IGNORECASE)
 
@@ -67,6 +67,9 @@ def parse_bvh(text: str) -> Bvh:
     if not 0.0005 <= frame_time <= 1:
         raise ValueError(f"has a frame time of {frame_time:g} s, which no recording has")
     columns = sum(map(len, channels))
+    # What a joint takes in every frame is paid for by the numbers of the file.
+    if len(names) > 2 * columns:
+        raise ValueError(f"has {len(names)} joints and end sites for {columns} numbers per frame, which moves nobody")
     values = _parse_numbers(text[motion.end() :])
     if values.size != count * columns:
         raise ValueError(
@@ -148,6 +151,8 @@ def _parse_hierarchy(
         if named_last:
             if (key == "ROOT") == bool(names) or (key != "ROOT" and not open_nodes):
                 raise ValueError("holds more than one skeleton, or a joint outside of one; give one person per file")
+            if open_nodes and names[open_nodes[-1]].endswith(END):
+                raise ValueError("has an end site with something in it")
             parents.append(open_nodes[-1] if open_nodes else -1)
             names.append(names[parents[-1]] + END if key == "END" else value)
         elif key == "{":

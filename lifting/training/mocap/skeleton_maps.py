@@ -6,7 +6,6 @@ A map is a TOML file (docs/preparing.md); those of common skeletons are in ``lif
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from assets.untrusted.texts import parse_toml
 from detectors.layouts import H36M_17
 from lifting.body.joints import ANKLES, HEAD_TOP, HIPS, NOSE, PELVIS, SHOULDERS, SPINE, THORAX
 from lifting.training.mocap.bvh import END, Bvh, world_frames
@@ -90,7 +90,7 @@ def parse_map(text: str, name: str) -> SkeletonMap:
     Raises:
         ValueError: it is no TOML, or lacks something; the message says what.
     """
-    values = tomllib.loads(text)
+    values = parse_toml(text, f"the skeleton {name}")
     try:
         sides = _names(values.pop("sides"), "sides")
         points = {key: _alternatives(values.pop(key), key) for key in (*_SIDED, *_CENTRAL)}

@@ -81,7 +81,7 @@ def test_impossible_fields_of_view(fov: float) -> None:
         Camera.from_fov(fov, SIZE, "test")
 
 
-@pytest.mark.parametrize("focal", [0.0, -900.0, np.nan, np.inf])
+@pytest.mark.parametrize("focal", [0.0, -900.0, np.nan, np.inf, 1e-300, 1e300])
 def test_impossible_focal_lengths(focal: float) -> None:
     with pytest.raises(ValueError, match="intrinsics"):
         Camera.from_focal(focal, SIZE, "test")

@@ -303,7 +303,7 @@ class TestProtocols:
         ("3dpw", ("--control",), "holds no control branch"),
         ("syrip", ("--preset", "fast"), "lift infants with --preset reference"),
         ("syrip", ("--hypotheses", 10), "give --hypotheses 1"),
-        ("3dpw", ("--prior", "missing.pth"), r"there is no prior missing\.pth"),
+        ("3dpw", ("--prior", "missing.pth"), r"missing\.pth does not exist"),
         ("3dpw", ("--predictions", "missing.npz"), r"missing\.npz does not exist"),
     ],
 )

@@ -239,5 +239,5 @@ class TestMultiview:
 def test_bad_input_is_one_sentence_and_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "text.npz").write_text("no archive")
     done = run("evaluate", "mocap", "--data", "text.npz", "--json", "out/r.json", cwd=tmp_path)
-    refused(done, "text.npz is no .npz")
+    refused(done, "text.npz is damaged or no .npz")
     assert done.stdout == "" and done.stderr.count("\n") == 1 and leftovers(tmp_path) == ["text.npz"]

@@ -81,7 +81,7 @@ def test_only_the_next_chunk_of_an_unfinished_stage_is_taken(tmp_path: Path) -> 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
 def test_killed_amid_a_chunk(tmp_path: Path) -> None:
     code = (
-        "import os, signal, sys; import numpy as np; from pathlib import Path; from pipeline import workspace\n"
+        "import os, signal, sys; import numpy as np; from pathlib import Path; from pipeline.files import workspace\n"
         "work = workspace.Workspace(sys.argv[1], {'a': 1})\n"
         "work.append('people', 0, {'values': np.arange(9)})\n"
         "def savez(path, **arrays):\n"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 
-__all__ = ["DEVICES", "MATMUL", "choose_device", "matmul_dtype", "mixed_precision"]
+__all__ = ["DEVICES", "MATMUL", "choose_device", "describe_computing", "matmul_dtype", "mixed_precision"]
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 #: environment variable that chooses the arithmetic of matrix products: for tests and comparisons
@@ -59,3 +61,20 @@ def mixed_precision(device: torch.device) -> torch.autocast:
     float16 would need its losses scaled, so it is left to inference.
     """
     return torch.autocast(device.type, torch.bfloat16, enabled=matmul_dtype(device) is torch.bfloat16)
+
+
+def describe_computing(
+    settings: Mapping[str, Any],
+    templates_sha256: str,
+    initialiser_sha256: str,
+    device: torch.device,
+    dtype: torch.dtype,
+) -> dict[str, Any]:
+    """How poses were lifted, as JSON values, for the provenance of a result."""
+    return {
+        "lifting": dict(settings),
+        "templates_sha256": templates_sha256,
+        "initialiser_sha256": initialiser_sha256,
+        "computed_on": str(device),
+        "matrix_products_in": str(dtype).removeprefix("torch."),
+    }

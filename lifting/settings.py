@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
-
-if TYPE_CHECKING:
-    from lifting.optimise.schedule import Schedule
+from typing import Literal
 
 __all__ = ["DEFAULT_FOV_DEG", "STEPS", "LiftSettings"]
 
@@ -28,7 +25,6 @@ class LiftSettings:
         preset: ``"fast"``, or ``"reference"``: the published optimiser with 500 Adam steps to start and 1000 steps in
             float32, every frame on its own. What is not in the paper (coupling, bones, alternatives) is then off.
         steps: number of optimiser steps, at least 1; None is what the preset has.
-        clusters: number of template poses S, one of those in the file (1, 10, 50).
         alternatives: number of explanations of the same 2D, 1 to 4, among which the prior chooses.
         couple_s: width of the kernel over neighbouring frames inside the loop, seconds (1 sigma); 0 is none.
         doubt_widens: how much wider it is for joints that the detector doubts (``time_kernel``).
@@ -45,7 +41,6 @@ class LiftSettings:
     preset: Literal["fast", "reference"] = "fast"
     ipo: Literal["learnt", "grid"] = "learnt"
     steps: int | None = None
-    clusters: int = 1
     alternatives: int = 1
     couple_s: float = 2 / 30
     doubt_widens: float = 2.0
@@ -65,14 +60,6 @@ class LiftSettings:
             raise ValueError(f"windows of {self.window} frames cannot overlap by {self.overlap}")
 
     @property
-    def candidates(self) -> int:
-        """How many results the prior chooses among: the published optimiser has one, whatever was asked for."""
-        return self.alternatives if self.preset == "fast" else 1
-
-    def schedule(self) -> Schedule:
-        """The steps of the preset."""
-        from lifting.optimise.schedule import fast_schedule, reference_schedule, refining_schedule
-
-        fast = fast_schedule if self.ipo == "grid" else refining_schedule
-        make = reference_schedule if self.preset == "reference" else fast
-        return make(self.steps or STEPS[self.preset][self.ipo])
+    def optimiser_steps(self) -> int:
+        """``steps``, or those of the preset."""
+        return self.steps or STEPS[self.preset][self.ipo]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +20,12 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from detectors.people import PersonTrack2D
 from detectors.tracking.link import track_people
 from lifting.body.infants import typical_infant
+from lifting.evidence import Evidence
 from lifting.geometry.camera import Camera
-from lifting.initial.weights import load_templates
+from lifting.initial.weights import Templates, load_templates
 from lifting.lifter import Lifter
 from lifting.live.lifter import LiveLifter
-from lifting.optimise.reference import PublishedIPO, lift_reference
+from lifting.optimise.reference import PublishedIPO, ReferenceSolver
 from lifting.prior.weights import load_prior
 from lifting.settings import LiftSettings
 from pipeline.load import load_detector
@@ -48,8 +50,8 @@ def joints_of_everything() -> dict[str, np.ndarray]:
     tracks = list(track_people(iter(seen)))
     found["keypoints"] = np.concatenate([track.keypoints_px for track in tracks])
 
-    def lifted(name: str, settings: LiftSettings, which: list[PersonTrack2D]) -> None:
-        for track in Lifter(prior, starts, settings, cpu).lift(which, camera):
+    def lifted(name: str, settings: LiftSettings, which: list[PersonTrack2D], templates: Templates = starts) -> None:
+        for track in Lifter(prior, templates, settings, cpu).lift(which, camera):
             found[f"{name}_{track.track_id}"] = track.joints_m
             found[f"{name}_{track.track_id}_raw"] = track.raw_joints_m
             found[f"{name}_{track.track_id}_sigma"] = track.sigma_m
@@ -58,7 +60,8 @@ def joints_of_everything() -> dict[str, np.ndarray]:
     lifted("windows", LiftSettings(window=40, overlap=10), tracks)
     lifted("several", LiftSettings(alternatives=3), tracks)
     lifted("uncoupled", LiftSettings(couple_s=0.0), tracks)
-    lifted("grid", LiftSettings(ipo="grid", alternatives=2, clusters=10), tracks)
+    ten = replace(starts, poses={1: starts.poses[10]})
+    lifted("grid", LiftSettings(ipo="grid", alternatives=2), tracks, ten)
     lifted("height", LiftSettings(person_height_m=1.9, smooth_s=0.0), tracks)
     lifted("reference", LiftSettings(preset="reference", steps=30), tracks)
 
@@ -70,7 +73,10 @@ def joints_of_everything() -> dict[str, np.ndarray]:
         ("infants", PublishedIPO(axes="xyz", distance_m=1.0, distance_scale=(0.0, 4.0), frozen=0.95, from_rays=True)),
     ):
         poses = torch.from_numpy(typical_infant(17)[None] if protocol.from_rays else starts.poses[10][:2])
-        found[name] = lift_reference(prior.network, protocol, poses, rays, confidence, steps=30).numpy()
+        evidence = Evidence.apart(rays, confidence)
+        found[name] = np.stack(
+            [ReferenceSolver(prior.network, protocol, pose, 30).solve(evidence).X.numpy() for pose in poses]
+        )
 
     live = LiveLifter(prior, starts, cpu)
     poses = []

@@ -9,13 +9,13 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from lifting.device import matmul_dtype
+from lifting.evidence import Evidence
 from lifting.initial.weights import Templates
 from lifting.lifter import Lifter
 from lifting.optimise.choice import cost
-from lifting.optimise.reference import PublishedIPO, lift_reference
+from lifting.optimise.reference import PublishedIPO, ReferenceSolver
 from lifting.prior.energy import energy_noise
 from lifting.prior.weights import Prior
 from lifting.settings import LiftSettings
@@ -47,7 +47,7 @@ class Hypotheses(Protocol):
         ...
 
     def describe(self) -> dict[str, Any]:
-        """Preset, steps and start, as JSON values."""
+        """Preset, steps and IPO, as JSON values."""
         ...
 
 
@@ -62,50 +62,41 @@ class ReferenceHypotheses:
     Args:
         prior: the score network, J joints.
         poses: ``[S, J, 3]`` template poses, metres, camera axes.
-        protocol: how it begins.
+        ipo: how it begins.
         steps: of the optimiser.
         device: where it runs.
     """
 
     def __init__(
-        self, prior: Prior, poses: NDArray[np.float32], protocol: PublishedIPO, steps: int, device: torch.device
+        self, prior: Prior, poses: NDArray[np.float32], ipo: PublishedIPO, steps: int, device: torch.device
     ) -> None:
-        self._network = copy.deepcopy(prior.network).to(device)
-        self._poses = torch.from_numpy(poses).to(device)
-        self._protocol, self._steps, self._device = protocol, steps, device
+        network, rows = copy.deepcopy(prior.network).to(device), block_rows(device)
+        self._solvers = [
+            ReferenceSolver(network, ipo, torch.from_numpy(pose).to(device), steps, rows) for pose in poses
+        ]
+        self._ipo, self._device = ipo, device
 
     @property
     def count(self) -> int:
         """See ``Hypotheses``."""
-        return len(self._poses)
+        return len(self._solvers)
 
     def lift(self, which: int, rays: Array, confidence: Array) -> Array:
         """See ``Hypotheses``."""
-        found = lift_reference(
-            self._network,
-            self._protocol,
-            self._poses[which : which + 1],
-            self._on_device(rays),
-            self._on_device(confidence),
-            steps=self._steps,
-            batch_rows=block_rows(self._device),
-        )
-        return found[0].cpu().numpy().astype(np.float64)
+        found = self._solvers[which].solve(Evidence.of(rays, confidence, np.arange(len(rays)), self._device))
+        return found.X.cpu().numpy().astype(np.float64)
 
     def describe(self) -> dict[str, Any]:
         """See ``Hypotheses``."""
-        start = self._protocol
+        ipo = self._ipo
         found = {
-            "joints": "all" if start.joints is None else list(start.joints),
-            "axes": start.axes,
-            "distance_m": start.distance_m,
-            "distance_scale": list(start.distance_scale),
-            "begins": "flat on the rays" if start.from_rays else "with the turned template pose",
+            "joints": "all" if ipo.joints is None else list(ipo.joints),
+            "axes": ipo.axes,
+            "distance_m": ipo.distance_m,
+            "distance_scale": list(ipo.distance_scale),
+            "begins": "flat on the rays" if ipo.from_rays else "with the turned template pose",
         }
-        return {"preset": "reference", "steps": self._steps, "frozen": start.frozen, "start": found}
-
-    def _on_device(self, values: Array) -> Tensor:
-        return torch.from_numpy(values).to(self._device, torch.float32)
+        return {"preset": "reference", "steps": self._solvers[0].steps, "frozen": ipo.frozen, "ipo": found}
 
 
 class FastHypotheses:
@@ -113,7 +104,7 @@ class FastHypotheses:
 
     Args:
         prior: the score network, 17 joints.
-        starts: with S template poses.
+        templates: with S template poses.
         count: S.
         settings: of the lifter; preset ``"fast"``.
         device: where it runs.
@@ -123,11 +114,11 @@ class FastHypotheses:
     """
 
     def __init__(
-        self, prior: Prior, starts: Templates, count: int, settings: LiftSettings, device: torch.device
+        self, prior: Prior, templates: Templates, count: int, settings: LiftSettings, device: torch.device
     ) -> None:
-        self._prior, self._starts, self._poses = prior, starts, starts.poses[count]
-        # Template poses have a say only where the start is the best of their turns.
-        self._settings = replace(settings, clusters=1) if count == 1 else replace(settings, clusters=1, ipo="grid")
+        self._prior, self._templates, self._poses = prior, templates, templates.poses[count]
+        # Template poses have a say only where IPO takes the best of their turns.
+        self._settings = settings if count == 1 else replace(settings, ipo="grid")
         self._device = device
         self._which, self._lifter = 0, self._lifter_of(0)
 
@@ -148,11 +139,11 @@ class FastHypotheses:
 
     def describe(self) -> dict[str, Any]:
         """See ``Hypotheses``."""
-        start = {"grid": "best of 12 yaws and 9 rolls of the template pose", "learnt": "learnt"}[self._settings.ipo]
-        return {"preset": "fast", "steps": len(self._settings.schedule()), "start": start}
+        ipo = {"grid": "best of 12 yaws and 9 rolls of the template pose", "learnt": "learnt"}[self._settings.ipo]
+        return {"preset": "fast", "steps": self._settings.optimiser_steps, "ipo": ipo}
 
     def _lifter_of(self, which: int) -> Lifter:
-        one = replace(self._starts, poses={1: self._poses[which : which + 1]})
+        one = replace(self._templates, poses={1: self._poses[which : which + 1]})
         return Lifter(self._prior, one, self._settings, self._device)
 
 

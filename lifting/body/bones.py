@@ -89,10 +89,15 @@ class BoneKeeper:
         # A trace of trust in every frame: a bone that nobody saw has the length the prior gives it.
         self._weight = torch.minimum(confidence[:, self._parent], confidence[:, self._child]).clamp_min(0.01)
         ones = torch.ones_like(self._weight[:, :1])
-        self._of_all, self._frames = self._sum(torch.cat([self._weight, ones], dim=1)).split([len(BONES), 1], dim=1)
-        self._leaning = (_MEAN_BODY_FRAMES / (self._frames + _MEAN_BODY_FRAMES)).repeat(1, len(BONES))
+        self._of_all, self._count = self._sum(torch.cat([self._weight, ones], dim=1)).split([len(BONES), 1], dim=1)
+        self._leaning = (_MEAN_BODY_FRAMES / (self._count + _MEAN_BODY_FRAMES)).repeat(1, len(BONES))
         for bones, least in ((_HIPS, _MEAN_HIPS), (_SHOULDERS, _MEAN_SHOULDERS)):
             self._leaning[:, bones] = self._leaning[:, bones].clamp_min(least)
+
+    @property
+    def frames(self) -> Tensor:
+        """``[G]`` number of rows of each group."""
+        return self._count[:, 0]
 
     def lengths(self, x: Tensor) -> Tensor:
         """Estimated lengths ``[B, 16]`` for poses ``[B, 17, 3]``, those of the group in every row."""
@@ -100,7 +105,7 @@ class BoneKeeper:
         sums = self._sum(torch.cat([present * self._weight, present.sum(dim=1, keepdim=True)], dim=1))
         mean = sums[:, :-1] / self._of_all
         mean = (mean + mean[:, self._mirror]) / 2
-        typical = self._proportions * (sums[:, -1:] / self._frames)
+        typical = self._proportions * (sums[:, -1:] / self._count)
         mean = torch.lerp(mean, typical, self._leaning)
         return (mean if self._body is None else self._like(mean, self._body))[self._group]
 

@@ -13,10 +13,8 @@ from torch import Tensor
 
 from lifting.body.joints import HEAD_TOP, HIPS, NOSE, PELVIS, SHOULDERS, THORAX
 
-__all__ = ["OFFSETS_S", "to_axis", "to_upright", "view_features"]
+__all__ = ["to_axis", "to_upright", "view_features"]
 
-#: When the frames are that the network looks at, seconds from the one in question.
-OFFSETS_S = (-4 / 12, -2 / 12, -1 / 12, 0.0, 1 / 12, 2 / 12, 4 / 12)
 _ABOVE_HIPS = [THORAX, NOSE, HEAD_TOP, *SHOULDERS]
 _LEAST_SPREAD = 1e-3  # a person whose keypoints all coincide has some size, too
 

@@ -17,7 +17,7 @@ _ROLL_STEP = math.pi / 8
 
 
 def turned_poses(poses: Tensor) -> Tensor:
-    """All starts: poses ``[S, J, 3]`` under 12 yaws and 9 rolls (-90 to 90 degrees), ``[12, 9 S, J, 3]``."""
+    """All turns: poses ``[S, J, 3]`` under 12 yaws and 9 rolls (-90 to 90 degrees), ``[12, 9 S, J, 3]``."""
     yaw = rotation_matrix("y", torch.arange(_YAWS, dtype=poses.dtype, device=poses.device) * (2 * math.pi / _YAWS))
     steps = torch.arange(_ROLLS, dtype=poses.dtype, device=poses.device) - _ROLLS // 2
     turn = rotation_matrix("z", steps * _ROLL_STEP)[None] @ yaw[:, None]
@@ -25,23 +25,23 @@ def turned_poses(poses: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def grid_poses(poses: Tensor, rays: Tensor, confidence: Tensor, hypotheses: int = 1) -> tuple[Tensor, Tensor]:
-    """Starts without iterations: the translation in closed form for every pose, yaw and roll, and the best fit stays.
+def grid_poses(poses: Tensor, rays: Tensor, confidence: Tensor, alternatives: int = 1) -> tuple[Tensor, Tensor]:
+    """IPO without iterations: the translation in closed form for every pose, yaw and roll, and the best fit stays.
 
-    Further hypotheses face away from the first: 180, 90 and 270 degrees about the vertical, each with its best roll,
+    Further alternatives face away from the first: 180, 90 and 270 degrees about the vertical, each with its best roll,
     pose and neighbouring yaw. These are the directions that a single view mixes up.
 
     Args:
         poses: ``[S, J, 3]`` template poses that face the camera.
         rays: ``[B, J, 3]``, z = 1.
         confidence: ``[B, J]``.
-        hypotheses: H, 1 to 4.
+        alternatives: H, 1 to 4.
 
     Returns:
         ``x [H, B, J, 3]`` and ``T [H, B, 3]``.
     """
-    if not 1 <= hypotheses <= 4:
-        raise ValueError(f"1 to 4 hypotheses can be started, not {hypotheses}")
+    if not 1 <= alternatives <= 4:
+        raise ValueError(f"1 to 4 alternatives can be started, not {alternatives}")
     grid = turned_poses(poses)
     yaws, cells = grid.shape[:2]
     batch = len(confidence)
@@ -53,7 +53,7 @@ def grid_poses(poses: Tensor, rays: Tensor, confidence: Tensor, hypotheses: int 
     best, cell = error.min(dim=2)
     facing = best.argmin(dim=1, keepdim=True)
     quarter = yaws // 4
-    turns = torch.tensor([0, 2, 1, 3], device=rays.device)[:hypotheses] * quarter
+    turns = torch.tensor([0, 2, 1, 3], device=rays.device)[:alternatives] * quarter
     near = torch.arange(-(quarter // 2), quarter // 2 + 1, device=rays.device)
     # [B, H, near] yaw indices around each of the directions
     candidates = (facing[:, :, None] + turns[None, :, None] + near[None, None]) % yaws

@@ -13,7 +13,6 @@ from lifting.geometry.rays import solve_translation
 from lifting.initial.features import view_features
 from lifting.initial.grid import grid_poses
 from lifting.initial.network import InitialNetwork
-from lifting.temporal.kernel import NeighbourRows
 
 __all__ = ["GridInitialiser", "InitialPoses", "Initialiser", "LearntInitialiser", "LearntPoses", "learnt_poses"]
 
@@ -25,25 +24,29 @@ _GUESSED = 0.1
 
 @dataclass(frozen=True)
 class InitialPoses:
-    """H starts for each of B rows.
+    """H beginnings for each of B rows.
 
     Attributes:
         x: ``[H, B, J, 3]`` root-centred, metres, camera axes; the first is the best guess.
         T: ``[H, B, 3]`` translations, metres.
-        sigma_m: ``[B, J]`` expected error of each coordinate of the first, metres; None if the start cannot tell.
-        body: ``[B, 8]`` proportions (``lifting.body.proportions``) that the start was told; None if it was not.
+        sigma_m: ``[B, J]`` expected error of each coordinate of the first, metres; None if it cannot be told.
     """
 
     x: Tensor
     T: Tensor
     sigma_m: Tensor | None
-    body: Tensor | None = None
 
 
 class Initialiser(Protocol):
-    """Finds H starts for all rows of the evidence, on its device."""
+    """Finds H beginnings for all rows of the evidence, on its device."""
 
-    def __call__(self, evidence: Evidence, hypotheses: int) -> InitialPoses: ...
+    def __call__(self, evidence: Evidence, alternatives: int) -> InitialPoses: ...
+
+    def proportions(self, evidence: Evidence) -> tuple[Tensor, Tensor] | None:
+        """What each row shows of its body, ``[B, 8]`` proportions (``lifting.body.proportions``), and how certain each
+        of them is (one over the square of the expected error); None if it cannot be told.
+        """
+        ...
 
 
 @dataclass(frozen=True)
@@ -56,37 +59,41 @@ class GridInitialiser:
 
     poses: Tensor
 
-    def __call__(self, evidence: Evidence, hypotheses: int) -> InitialPoses:
-        return InitialPoses(*grid_poses(self.poses, evidence.rays, evidence.confidence, hypotheses), sigma_m=None)
+    def __call__(self, evidence: Evidence, alternatives: int) -> InitialPoses:
+        return InitialPoses(*grid_poses(self.poses, evidence.rays, evidence.confidence, alternatives), sigma_m=None)
+
+    def proportions(self, evidence: Evidence) -> None:
+        """See ``Initialiser``."""
+        return
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LearntInitialiser:
-    """What the initialiser makes of every row and its neighbours in time; further hypotheses are its modes.
+    """What the network makes of every row and its neighbours in time; further alternatives are its modes.
 
     Attributes:
         network: on the device of the evidence.
-        neighbours: the rows at ``OFFSETS_S`` from each, or None if rows have nothing to do with each other.
-        body: ``[B, 8]`` proportions (``lifting.body.proportions``) of the people, if they are known.
     """
 
     network: InitialNetwork
-    neighbours: NeighbourRows | None
-    body: Tensor | None = None
 
     @torch.no_grad()
-    def __call__(self, evidence: Evidence, hypotheses: int) -> InitialPoses:
-        rays, confidence = evidence.rays, evidence.confidence
-        found = self.poses(evidence, hypotheses)
-        return InitialPoses(found.x, solve_translation(found.x, rays, confidence**4), found.sigma_m, self.body)
+    def __call__(self, evidence: Evidence, alternatives: int) -> InitialPoses:
+        found = self._poses(evidence, alternatives)
+        T = solve_translation(found.x, evidence.rays, evidence.confidence**4)
+        return InitialPoses(found.x, T, found.sigma_m)
 
     @torch.no_grad()
-    def poses(self, evidence: Evidence, hypotheses: int = 1) -> LearntPoses:
-        """What the network makes of every row, and shows of its body."""
+    def proportions(self, evidence: Evidence) -> tuple[Tensor, Tensor]:
+        """See ``Initialiser``."""
+        found = self._poses(evidence, 1)
+        return found.body, found.certainty
+
+    def _poses(self, evidence: Evidence, alternatives: int) -> LearntPoses:
         then = (evidence.rays[:, None], evidence.confidence[:, None])
-        if self.neighbours is not None:
-            then = self.neighbours(evidence.rays, evidence.confidence)
-        return learnt_poses(self.network, *then, hypotheses, self.body)
+        if evidence.neighbours is not None:
+            then = evidence.neighbours(evidence.rays, evidence.confidence)
+        return learnt_poses(self.network, *then, alternatives, evidence.body)
 
 
 @dataclass(frozen=True)
@@ -106,22 +113,22 @@ class LearntPoses:
 
 
 def learnt_poses(
-    network: InitialNetwork, rays: Tensor, confidence: Tensor, hypotheses: int = 1, body: Tensor | None = None
+    network: InitialNetwork, rays: Tensor, confidence: Tensor, alternatives: int = 1, body: Tensor | None = None
 ) -> LearntPoses:
     """What the initialiser makes of rows of which the neighbours have been found.
 
     Args:
         network: on the device of the evidence.
         rays, confidence: ``[B, W, J, 3]`` and ``[B, W, J]`` of the rows, in the middle, and their neighbours.
-        hypotheses: H.
+        alternatives: H, the first guess and H - 1 modes.
         body: ``[B, 8]`` proportions of the people, NaN in rows where they are not known.
     """
     confidence = torch.where(confidence < _GUESSED, 0.0, confidence)
     seen, log_spread, rotation = view_features(rays, confidence, network.frames)
-    guess = network(seen, log_spread, body, explain=hypotheses > 1)
+    guess = network(seen, log_spread, body, explain=alternatives > 1)
     turned = guess.pose[:, None]
-    if hypotheses > 1:
-        likely = guess.logits.argsort(dim=1, descending=True)[:, : hypotheses - 1, None, None]
+    if alternatives > 1:
+        likely = guess.logits.argsort(dim=1, descending=True)[:, : alternatives - 1, None, None]
         modes = guess.modes.gather(1, likely.expand(-1, -1, *guess.modes.shape[2:]))
         turned = torch.cat([turned, modes], dim=1)
     return LearntPoses(

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from detectors.layouts import H36M_17
 from lifting.body.joints import ANKLES, ELBOWS, HIPS, KNEES, SHOULDERS, TRUNK, WRISTS
 from lifting.body.proportions import PROPORTIONS
-from lifting.initial.features import OFFSETS_S
 from lifting.prior.small_batch import SmallBatchLinear, small_batch_product
+from lifting.temporal.neighbours import OFFSETS_S
 
 __all__ = ["InitialGuess", "InitialNetwork"]
 

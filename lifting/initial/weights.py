@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from dataclasses import dataclass
 from functools import cached_property
@@ -49,6 +50,18 @@ class Templates:
         """Sum of the mean bone lengths, the measure of body size."""
         return float(self.bone_lengths_m.sum())
 
+    def network_on(self, device: torch.device, dtype: torch.dtype, *, small_batch: bool = False) -> InitialNetwork:
+        """A copy of the initialiser on a device, its matrix products in ``dtype``.
+
+        ``small_batch``: it will see a handful of frames at a time (``lifting.prior.small_batch``). Raises ValueError
+        if there is none.
+        """
+        if self.network is None:
+            raise ValueError(
+                "there is no network of the initialiser; give one (--initialiser), or begin with --ipo grid"
+            )
+        return copy.deepcopy(self.network).to(device).calculating_in(dtype, small_batch=small_batch)
+
 
 def load_initialiser(path: str | Path | None = None) -> tuple[InitialNetwork, str]:
     """The shipped initialiser, or the one in a file, and the SHA-256 of the file.
@@ -62,7 +75,7 @@ def load_initialiser(path: str | Path | None = None) -> tuple[InitialNetwork, st
         return made_of(weights, lambda: InitialNetwork.like(weights)), sha256_of(path)
     except (KeyError, RuntimeError, ValueError) as error:
         raise UntrustedFileError(
-            f"{path} does not hold the weights of a initialiser; train them with `zedo-video train initialiser`"
+            f"{path} does not hold the weights of an initialiser; train them with `zedo-video train initialiser`"
         ) from error
 
 

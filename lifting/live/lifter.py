@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
@@ -15,31 +15,31 @@ from torch import Tensor
 
 from detectors.h36m import to_h36m17
 from detectors.people import Person2D, PersonTrack2D
-from lifting.body.skeleton import bone_lengths, stature
-from lifting.device import matmul_dtype
-from lifting.evidence import Evidence
+from lifting.body.size import BodySize
+from lifting.device import describe_computing, matmul_dtype
+from lifting.evidence import Evidence, known_rays
 from lifting.geometry.camera import Camera
-from lifting.initial.features import OFFSETS_S
 from lifting.initial.learnt import learnt_poses
 from lifting.initial.weights import Templates
 from lifting.live.memory import (
     BODY_FRAMES,
     KnownBones,
+    MovingRows,
     PersonMemory,
     Row,
-    Window,
     later_rows,
     newest_rows,
     shift,
     together,
 )
-from lifting.optimise.loop import optimise
+from lifting.optimise.loop import Denoiser, State, optimise
 from lifting.optimise.schedule import Schedule, fast_schedule
-from lifting.prior.network import ScoreNetwork
+from lifting.prior.network import FoldedScoreNetwork, ScoreNetwork
 from lifting.prior.weights import Prior
 from lifting.temporal.body_filter import BodyFilter
 from lifting.temporal.jitter import Jitter
-from lifting.temporal.kernel import neighbour_rows, time_kernel
+from lifting.temporal.kernel import time_kernel
+from lifting.temporal.neighbours import OFFSETS_S, neighbour_rows
 from lifting.uncertainty import joint_sigma
 
 __all__ = ["LiveLifter", "LivePose", "LiveSettings"]
@@ -134,7 +134,7 @@ class LiveLifter:
 
     Args:
         prior: the score network.
-        starts: with a network for the initialiser.
+        templates: with a network for the initialiser.
         device: where the optimiser runs.
         settings: see ``LiveSettings``.
 
@@ -143,12 +143,10 @@ class LiveLifter:
     """
 
     def __init__(
-        self, prior: Prior, starts: Templates, device: torch.device, settings: LiveSettings | None = None
+        self, prior: Prior, templates: Templates, device: torch.device, settings: LiveSettings | None = None
     ) -> None:
         if prior.network.joints != 17:
             raise ValueError(f"the prior {prior.name} has {prior.network.joints} joints; lifting a video needs 17")
-        if starts.network is None:
-            raise ValueError("lifting live needs the network for the initialiser; give one with --initialiser")
         self.settings = settings or LiveSettings()
         self.device, self._dtype = device, matmul_dtype(device)
         self._schedules = {
@@ -157,22 +155,17 @@ class LiveLifter:
             )
             for steps in (self.settings.steps, self.settings.calm_steps)
         }
-        self._networks = _folded(copy.deepcopy(prior.network).to(device), self._schedules, self._dtype)
-        self._initialiser = copy.deepcopy(starts.network).to(device).calculating_in(self._dtype, small_batch=True)
-        self._mean_bones = torch.from_numpy(starts.bone_lengths_m).to(device, torch.float32)
-        self._size_m = starts.size_m
-        self._starts = starts
+        self._denoisers = _denoisers(copy.deepcopy(prior.network).to(device), self._schedules, self._dtype)
+        self._initialiser = templates.network_on(device, self._dtype, small_batch=True)
+        self._mean_bones = torch.from_numpy(templates.bone_lengths_m).to(device, torch.float32)
+        self._size = BodySize(templates.size_m, self.settings.person_height_m)
+        self._templates = templates
         self._past: dict[int, PersonMemory] = {}
 
     def describe(self) -> dict[str, Any]:
         """Every setting that took effect, as JSON values, for the provenance of a recording."""
-        return {
-            "lifting": {**asdict(self.settings), "causal": True},
-            "templates_sha256": self._starts.sha256,
-            "initialiser_sha256": self._starts.network_sha256,
-            "computed_on": str(self.device),
-            "matrix_products_in": str(self._dtype).removeprefix("torch."),
-        }
+        settings, templates = {**asdict(self.settings), "causal": True}, self._templates
+        return describe_computing(settings, templates.sha256, templates.network_sha256, self.device, self._dtype)
 
     def reset(self) -> None:
         """Forget everybody."""
@@ -200,8 +193,7 @@ class LiveLifter:
         pasts = []
         for person, keypoints, confidence in seen:
             past = self._past.setdefault(_identity(person), PersonMemory())
-            # A joint without evidence is never looked at, but NaN times 0 would be NaN.
-            rays = np.where(confidence[:, None] > 0, camera.rays(keypoints), [0.0, 0.0, 1.0])
+            rays = known_rays(camera.rays(keypoints)[None], confidence[None])[0]
             self._remember(past, Row(time_s, rays, confidence))
             pasts.append(past)
         begin, doubt, steps = self._begin(pasts)
@@ -241,8 +233,8 @@ class LiveLifter:
         many steps each needs.
         """
         rows, group = together([past.rows for past in pasts])
-        evidence = self._evidence(rows, group)
         times = np.array([row.time_s for row in rows])
+        evidence = self._evidence(rows, group)
         newest = newest_rows(group)
         around = neighbour_rows(times, group, OFFSETS_S, self.device)
         rays_then, confidence_then = around(evidence.rays, evidence.confidence)
@@ -269,31 +261,30 @@ class LiveLifter:
         return begin, sigma_m.cpu().numpy().astype(np.float64), steps
 
     def _optimise(
-        self, pasts: Sequence[PersonMemory], begin: Sequence[Tensor], steps: int
+        self, pasts: Sequence[PersonMemory], initial: Sequence[Tensor], steps: int
     ) -> list[NDArray[np.float64]]:
         """Absolute joints ``[17, 3]`` of the newest frames, metres, of the size of a body."""
         settings = self.settings
-        for past, x in zip(pasts, begin, strict=True):
+        for past, x in zip(pasts, initial, strict=True):
             past.rows[-1].x = x
         windows = [[row for row in past.rows[-settings.rows :] if row.x is not None] for past in pasts]
         rows, group = together(windows)
         newest, moving = newest_rows(group), np.flatnonzero(later_rows(group) < settings.moving)
         evidence = self._evidence(rows, group)
-        rays, trusted = evidence.rays[moving], evidence.confidence.clone()
+        trusted = evidence.confidence.clone()
         trusted[newest] *= settings.trust
         kernel = None
         if settings.couple_s > 0 and len(rows) > len(pasts):
             times = np.array([row.time_s for row in rows])
             kernel = time_kernel(times, group, settings.couple_s, degree=1).of(moving).on(self.device)
         keeper = KnownBones(self._mean_bones, evidence, pasts)
-        window = Window(
+        window = MovingRows(
             torch.stack([row.x for row in rows if row.x is not None]), torch.from_numpy(moving).to(self.device), kernel
         )
         x = window.x[moving]
-        T = torch.zeros_like(x[:, 0])  # solved in the first step
-        _, T = optimise(
-            self._networks[steps], self._schedules[steps], x, T, rays, trusted[moving], couple=window, dtype=self._dtype
-        )  # fmt: skip
+        begin = State(x, torch.zeros_like(x[:, 0]))  # the translation is solved in the first step
+        seen = Evidence.apart(evidence.rays[moving], trusted[moving])
+        T = optimise(self._denoisers[steps], self._schedules[steps], begin, seen, [window]).T
         lengths = keeper.lengths(window.x)
         held = keeper.held(window.x, lengths)
         X = (held[newest] + T[newest_rows(group[moving])][:, None]).cpu().numpy().astype(np.float64)
@@ -303,14 +294,7 @@ class LiveLifter:
             past.frames = min(past.frames + 1, BODY_FRAMES)
             known = length if past.lengths is None else past.lengths
             past.lengths = known + (length - known) / past.frames
-        return [self._sized(joints) for joints in X]
-
-    def _sized(self, joints: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Scaled about the camera, which keeps the picture, to the size of a body."""
-        height = self.settings.person_height_m
-        if height is not None:
-            return np.asarray(joints * (height / stature(joints)))
-        return np.asarray(joints * (self._size_m / bone_lengths(joints).sum()))
+        return [self._size.each(joints) for joints in X]
 
     def _pose(
         self,
@@ -344,45 +328,20 @@ class LiveLifter:
         return past.filter(raw, time_s, jitter * float(raw[0, 2]))
 
     def _evidence(self, rows: Sequence[Row], group: NDArray[np.int64]) -> Evidence:
-        def tensor(values: list[NDArray[np.float64]]) -> Tensor:
-            return torch.from_numpy(np.stack(values)).to(self.device, torch.float32)
-
-        return Evidence(
-            tensor([row.rays for row in rows]),
-            tensor([row.confidence for row in rows]),
-            torch.from_numpy(group).to(self.device),
-            int(group[-1]) + 1,
-        )
+        rays, confidence = np.stack([row.rays for row in rows]), np.stack([row.confidence for row in rows])
+        return Evidence.of(rays, confidence, group, self.device)
 
 
-class _Folded(ScoreNetwork):
-    """A network that is folded once for its schedules and not anew in every frame, which takes longer than a frame."""
-
-    def __init__(self, noise: Callable[[Tensor, int], Tensor], body_axes: bool) -> None:
-        torch.nn.Module.__init__(self)
-        self._folded, self.body_axes = noise, body_axes
-
-    def folded(
-        self, times: Tensor, dtype: torch.dtype, *, small_batch: bool = False
-    ) -> Callable[[Tensor, int], Tensor]:
-        """See ``ScoreNetwork.folded``; always for the times that it was made for."""
-        return self._folded
-
-
-def _folded(network: ScoreNetwork, schedules: Mapping[int, Schedule], dtype: torch.dtype) -> dict[int, ScoreNetwork]:
-    """The network for each of the schedules, with one copy of the weights."""
+def _denoisers(network: ScoreNetwork, schedules: Mapping[int, Schedule], dtype: torch.dtype) -> dict[int, Denoiser]:
+    """The prior at the times of each of the schedules, with one copy of the weights."""
     times = torch.cat([schedule.times for schedule in schedules.values()])
-    noise = network.folded(times.to(network.pre_dense.weight), dtype, small_batch=True)
-    folded: dict[int, ScoreNetwork] = {}
-    first = 0
-    for name, schedule in schedules.items():
-        folded[name] = _Folded(partial(_later, noise, first), network.body_axes)
-        first += len(schedule)
-    return folded
+    denoise = FoldedScoreNetwork(network, times, dtype, small_batch=True)
+    first = np.cumsum([0, *map(len, schedules.values())]).tolist()
+    return {name: partial(_from_step, denoise, begin) for name, begin in zip(schedules, first, strict=False)}
 
 
-def _later(noise: Callable[[Tensor, int], Tensor], first: int, x: Tensor, step: int) -> Tensor:
-    return noise(x, first + step)
+def _from_step(denoise: Denoiser, first: int, x: Tensor, step: int) -> Tensor:
+    return denoise(x, first + step)
 
 
 def _identity(person: Person2D) -> int:

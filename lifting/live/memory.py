@@ -20,10 +20,10 @@ from lifting.temporal.jitter import Jitter
 __all__ = [
     "BODY_FRAMES",
     "KnownBones",
+    "MovingRows",
     "PersonMemory",
     "Row",
     "SeenBody",
-    "Window",
     "later_rows",
     "newest_rows",
     "shift",
@@ -89,7 +89,7 @@ class KnownBones(BoneKeeper):
         nothing = torch.zeros_like(mean_m)
         known = torch.stack([nothing if past.lengths is None else past.lengths for past in pasts])
         share = torch.tensor([float(past.frames) for past in pasts], device=mean_m.device)
-        share = share / (share + self._frames[:, 0])
+        share = share / (share + self.frames)
         self._known, self._share = known[evidence.group], share[evidence.group, None]
 
     def lengths(self, x: Tensor) -> Tensor:
@@ -98,8 +98,8 @@ class KnownBones(BoneKeeper):
         return own + self._share * (self._known - own)
 
 
-class Window:
-    """What the moving frames know of all others after each step.
+class MovingRows:
+    """A constraint: what the moving frames know of all others after each step.
 
     Args:
         x: ``[B, 17, 3]`` all frames; the attribute holds them as they are now.
@@ -111,7 +111,7 @@ class Window:
         self.x = x
         self._moving, self._kernel = moving, kernel
 
-    def __call__(self, step: int, x: Tensor) -> Tensor:
+    def __call__(self, x: Tensor, step: int) -> Tensor:
         """The moving frames ``[M, 17, 3]`` to go on with."""
         self.x[self._moving] = x
         if self._kernel is not None:

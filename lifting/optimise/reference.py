@@ -1,22 +1,24 @@
-"""The published optimiser as data sets are measured with it: where poses start, and all hypotheses that come of it."""
+"""The published optimiser: IPO by Adam, then OIL in a thousand steps, every frame for itself."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from lifting.body.infants import root_of
+from lifting.evidence import Evidence
 from lifting.geometry.rays import project_to_plane
 from lifting.geometry.rotations import quaternion_matrix
-from lifting.optimise.loop import optimise
-from lifting.optimise.schedule import reference_schedule
-from lifting.prior.network import ScoreNetwork
+from lifting.optimise.loop import Denoiser, State, optimise
+from lifting.optimise.schedule import Schedule, reference_schedule
+from lifting.optimise.solver import Solution
+from lifting.prior.network import FoldedScoreNetwork, ScoreNetwork
 
-__all__ = ["MINI_RGBD", "SYRIP", "InfantProtocol", "PublishedIPO", "adam_ipo", "lift_infants", "lift_reference"]
+__all__ = ["PublishedIPO", "ReferenceSolver", "adam_ipo"]
 
 
 @dataclass(frozen=True)
@@ -24,13 +26,14 @@ class PublishedIPO:
     """How the published optimiser begins (ZeDO, section 4.1); the defaults are those for 3DPW.
 
     Attributes:
-        joints: which joints decide rotation and distance of the start; None is all.
-        axes: camera axes about which the start is turned.
+        joints: which joints decide rotation and distance of the template pose; None is all.
+        axes: camera axes about which it is turned.
         distance_m: of the pelvis, along its ray.
         distance_scale: bounds of the factor on it.
         frozen: share of the steps with fixed translation.
         from_rays: begin flat on the rays at the distance that was found, not with the turned pose: the protocol of
-            infants (``lifting.body.infants``), which takes all joints and axes.
+            infants (Zhou et al., WACVW 2024, "Efficient Domain Adaptation via Generative Prior for 3D Infant Pose
+            Estimation"), in which all joints and axes decide the distance.
     """
 
     joints: tuple[int, ...] | None = None
@@ -41,115 +44,74 @@ class PublishedIPO:
     from_rays: bool = False
 
 
-def lift_reference(
-    network: ScoreNetwork,
-    protocol: PublishedIPO,
-    poses: Tensor,
-    rays: Tensor,
-    confidence: Tensor,
-    *,
-    steps: int = 1000,
-    batch_rows: int = 300,
-    on_progress: Callable[[int], None] | None = None,
-) -> Tensor:
-    """One result per template pose: absolute joints ``[S, B, J, 3]``, metres, camera axes.
-
-    Args:
-        network: prior of J joints, on the device of everything else.
-        protocol: where it starts.
-        poses: ``[S, J, 3]`` root-centred template poses, metres, camera axes.
-        rays: ``[B, J, 3]`` directions with z = 1; finite also where nothing was seen.
-        confidence: ``[B, J]`` in 0..1.
-        steps: of the optimiser.
-        batch_rows: most poses that are optimised at once, which bounds the memory.
-        on_progress: called with the number of results done, S x B in the end.
-    """
-    found = rays.new_empty((len(poses), *rays.shape))
-    done = 0
-    for index, pose in enumerate(poses):
-        for first in range(0, len(rays), batch_rows):
-            rows = slice(first, first + batch_rows)
-            found[index, rows] = _lift(network, protocol, pose, rays[rows], confidence[rows], steps)
-            done += len(rays[rows])
-            if on_progress is not None:
-                on_progress(done)
-    return found
-
-
-def _lift(
-    network: ScoreNetwork, protocol: PublishedIPO, pose: Tensor, rays: Tensor, confidence: Tensor, steps: int
-) -> Tensor:
-    if protocol.from_rays:
-        infant = InfantProtocol(protocol.distance_m, protocol.distance_scale, steps, protocol.frozen)
-        return lift_infants(network, pose, rays, confidence, infant)
-    x, T = adam_ipo(
-        pose[None], rays, confidence,
-        joints=protocol.joints or tuple(range(len(pose))), axes=protocol.axes,
-        distance_m=protocol.distance_m, distance_scale=protocol.distance_scale,
-    )  # fmt: skip
-    # Rounded down as published: a fifth of 14 steps are 2.
-    schedule = replace(reference_schedule(steps), frozen=math.floor(protocol.frozen * steps + 1e-9))
-    x, T = optimise(network, schedule, x, T, rays, confidence)
-    return x + T[:, None]
-
-
-@dataclass(frozen=True)
-class InfantProtocol:
-    """Values that differ between the datasets.
+@dataclass(frozen=True, eq=False)
+class ReferenceSolver:
+    """The published optimiser from one template pose; see ``lifting.optimise.solver.Solver``.
 
     Attributes:
-        distance_m: of the pelvis at the start.
-        distance_scale: bounds of the factor on it.
+        network: prior of J joints, 17 or 12, with or without control branch.
+        ipo: how poses begin.
+        template: ``[J, 3]`` root-centred template pose, metres, camera axes; for infants what the distance is measured
+            with.
         steps: of the optimiser.
-        frozen: share of the steps with fixed translation.
-    """
-
-    distance_m: float = 1.0
-    distance_scale: tuple[float, float] = (0.0, 4.0)
-    steps: int = 1000
-    frozen: float = 0.95
-
-
-MINI_RGBD = InfantProtocol()
-SYRIP = InfantProtocol(distance_scale=(0.5, 8.0))
-
-
-def lift_infants(
-    network: ScoreNetwork,
-    start: Tensor,
-    rays: Tensor,
-    confidence: Tensor,
-    protocol: InfantProtocol = MINI_RGBD,
-    *,
-    size: float = 1.0,
-    dtype: torch.dtype = torch.float32,
-) -> Tensor:
-    """Absolute joints ``[B, J, 3]`` in metres, camera axes.
-
-    Args:
-        network: prior of 17 or 12 joints, with or without control branch.
-        start: ``[J, 3]`` a root-centred infant, in camera axes: what the distance is measured with.
-        rays: ``[B, J, 3]`` directions with z = 1.
-        confidence: ``[B, J]`` in 0..1.
-        protocol: values of the dataset.
-        size: how many times larger the bodies that the prior knows are; 2.8 for a prior of adults.
+        batch_rows: most poses that are optimised at once, which bounds the memory.
+        size: how many times larger than in the evidence the bodies are that the prior knows: 2.8 for infants and a
+            prior of adults.
         dtype: arithmetic of the matrix products.
     """
-    root = root_of(rays)
-    # The start wants the root first; among 12 joints there is none, so it comes in front of them.
-    aim = torch.cat([root, rays], dim=1)
-    trust = torch.cat([torch.ones_like(confidence[:, :1]), confidence], dim=1)
-    body = size * torch.cat([torch.zeros_like(start[:1]), start - root_of(start)])[None]
-    _, T = adam_ipo(
-        body, aim, trust,
-        joints=tuple(range(1, aim.shape[1])), axes="xyz",
-        distance_m=size * protocol.distance_m, distance_scale=protocol.distance_scale,
-    )  # fmt: skip
-    x = (rays - root) * T[:, None, 2:]
-    schedule = reference_schedule(protocol.steps)
-    schedule = replace(schedule, frozen=round(protocol.frozen * protocol.steps))
-    x, T = optimise(network, schedule, x, T, rays, confidence, dtype=dtype)
-    return (x + T[:, None]) / size
+
+    network: ScoreNetwork
+    ipo: PublishedIPO
+    template: Tensor
+    steps: int = 1000
+    batch_rows: int = 300
+    size: float = 1.0
+    dtype: torch.dtype = torch.float32
+    alternatives: ClassVar[int] = 1
+    published: ClassVar[bool] = True
+    learnt: ClassVar[bool] = False
+
+    def proportions(self, evidence: Evidence) -> None:
+        """See ``Solver``."""
+        return
+
+    @cached_property
+    def _schedule(self) -> Schedule:
+        return reference_schedule(self.steps, self.ipo.frozen)
+
+    @cached_property
+    def _denoise(self) -> Denoiser:
+        return FoldedScoreNetwork(self.network, self._schedule.times, self.dtype)
+
+    def solve(self, evidence: Evidence) -> Solution:
+        """See ``Solver``."""
+        found = torch.empty_like(evidence.rays)
+        for first in range(0, len(found), self.batch_rows):
+            rows = slice(first, first + self.batch_rows)
+            some = Evidence.apart(evidence.rays[rows], evidence.confidence[rows])
+            begin = self._flat_on_rays(some) if self.ipo.from_rays else self._turned_template(some)
+            found[rows] = optimise(self._denoise, self._schedule, begin, some).X / self.size
+        return Solution(found)
+
+    def _turned_template(self, evidence: Evidence) -> State:
+        pose, joints = self.size * self.template, self.ipo.joints or tuple(range(len(self.template)))
+        return self._adam(pose[None], evidence.rays, evidence.confidence, joints)
+
+    def _flat_on_rays(self, evidence: Evidence) -> State:
+        rays, confidence = evidence.rays, evidence.confidence
+        # IPO wants the root first; among 12 joints there is none, so it comes in front of them.
+        root = root_of(rays)
+        aim = torch.cat([root, rays], dim=1)
+        trust = torch.cat([torch.ones_like(confidence[:, :1]), confidence], dim=1)
+        body = torch.cat([torch.zeros_like(self.template[:1]), self.template - root_of(self.template)])
+        T = self._adam(self.size * body[None], aim, trust, tuple(range(1, aim.shape[1]))).T
+        return State((rays - root) * T[:, None, 2:], T)
+
+    def _adam(self, pose: Tensor, rays: Tensor, confidence: Tensor, joints: tuple[int, ...]) -> State:
+        return adam_ipo(
+            pose, rays, confidence, joints=joints, axes=self.ipo.axes, distance_m=self.size * self.ipo.distance_m,
+            distance_scale=self.ipo.distance_scale,
+        )  # fmt: skip
 
 
 def adam_ipo(
@@ -163,8 +125,8 @@ def adam_ipo(
     distance_scale: tuple[float, float],
     steps: int = 500,
     learning_rate: float = 0.1,
-) -> tuple[Tensor, Tensor]:
-    """The published start: a rotation about given axes and the distance of the pelvis, by Adam on the L1 reprojection.
+) -> State:
+    """IPO as published (ZeDO, section 3.2): rotation and distance of the pelvis, by Adam on the L1 reprojection.
 
     The rotation is a quaternion of which the real part and the parts of the free axes are optimised. The pelvis stays
     on its ray at ``scale * distance_m`` from the camera, with the scale held within its bounds. Joints that were not
@@ -180,8 +142,6 @@ def adam_ipo(
         distance_scale: bounds of the factor on it.
         steps, learning_rate: of Adam (500 and 0.1 as published).
 
-    Returns:
-        ``x [B, J, 3]`` and ``T [B, 3]``.
     """
     batch, device = len(rays), rays.device
     chosen = torch.tensor(joints, device=device)
@@ -208,4 +168,4 @@ def adam_ipo(
             loss.backward()
             optimiser.step()
         x, T = placed(poses)
-    return x.detach(), T.detach()
+    return State(x.detach(), T.detach())

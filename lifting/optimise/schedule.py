@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from lifting.prior.sde import beta, diffusion_squared, marginal_std
-from lifting.settings import STEPS
 
 __all__ = ["Schedule", "fast_schedule", "reference_schedule", "refining_schedule"]
 
@@ -38,24 +38,23 @@ class Schedule:
         return len(self.times)
 
 
-def reference_schedule(steps: int = STEPS["reference"]["grid"]) -> Schedule:
-    """The published optimiser (ZeDO, section 3.3 and 4.1): t from 0.1 to 0.01, dt = 1 / steps, T fixed for a fifth.
+def reference_schedule(steps: int, frozen: float = 0.2) -> Schedule:
+    """The published optimiser (ZeDO, section 3.3 and 4.1): t from 0.1 to 0.01, dt = 1 / steps.
 
     The step of the reverse SDE is ``x += (beta x / 2 + g^2 score) dt`` with ``score = -noise / std``.
+
+    Args:
+        steps: number of network evaluations.
+        frozen: share of the steps with fixed translation, rounded down as published: a fifth of 14 steps are 2.
     """
     t = torch.linspace(0.1, 0.01, steps, dtype=torch.float64)
     dt = 1.0 / steps
     denoise = diffusion_squared(t) / marginal_std(t) * dt
-    return Schedule(t, 0.5 * beta(t) * dt, denoise, relax=1.0, frozen=steps // 5, weighted=False)
+    return Schedule(t, 0.5 * beta(t) * dt, denoise, relax=1.0, frozen=math.floor(frozen * steps + 1e-9), weighted=False)
 
 
 def fast_schedule(
-    steps: int = STEPS["fast"]["grid"],
-    *,
-    t_high: float = 0.1,
-    t_low: float = 0.03,
-    relax: float = 1.8,
-    frozen: float = 0.2,
+    steps: int, *, t_high: float = 0.1, t_low: float = 0.03, relax: float = 1.8, frozen: float = 0.2
 ) -> Schedule:
     """Few, over-relaxed steps with the accuracy of a thousand.
 
@@ -75,6 +74,6 @@ def fast_schedule(
     return Schedule(t, torch.zeros_like(t), denoise, relax=relax, frozen=round(frozen * steps), weighted=True)
 
 
-def refining_schedule(steps: int = STEPS["fast"]["learnt"]) -> Schedule:
-    """``fast_schedule`` from a initialiser: what is nearly right must not be taken back to the noise of t = 0.1."""
+def refining_schedule(steps: int) -> Schedule:
+    """``fast_schedule`` from the initialiser: what is nearly right must not be taken back to the noise of t = 0.1."""
     return fast_schedule(steps, t_high=0.05)

@@ -184,11 +184,13 @@ class FoldedScoreNetwork:
         network: the trained network, with or without control branch.
         times: ``[N]`` the diffusion times of the N steps.
         dtype: arithmetic of the matrix products; in- and output stay float32.
+        small_batch: B will be a handful (see ``lifting.prior.small_batch``).
     """
 
-    def __init__(self, network: ScoreNetwork, times: Tensor, dtype: torch.dtype) -> None:
+    def __init__(self, network: ScoreNetwork, times: Tensor, dtype: torch.dtype, *, small_batch: bool = False) -> None:
         self.dtype, self.body_axes = dtype, network.body_axes
-        self._noise = network.folded(times, dtype)
+        times = times.to(network.pre_dense.weight.device, torch.float32)
+        self._noise = network.folded(times, dtype, small_batch=small_batch)
 
     def __call__(self, x: Tensor, step: int) -> Tensor:
         """Noise in ``x`` ``[B, J, 3]`` float32 at the step's time, float32."""

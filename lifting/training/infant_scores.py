@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from lifting.body.infants import root_of, typical_infant
+from lifting.evidence import Evidence
 from lifting.metrics import pa_mpjpe, per_joint_error
-from lifting.optimise.reference import MINI_RGBD, InfantProtocol, lift_infants
+from lifting.optimise.reference import PublishedIPO, ReferenceSolver
 from lifting.prior.network import ScoreNetwork
 from lifting.training.adapt import AdaptSettings, seen
 from lifting.training.prior import validation_losses
@@ -31,7 +32,8 @@ def infant_scores(
     noise_px: Sequence[float] = (0.0, 5.0),
     *,
     seed: int = 0,
-    protocol: InfantProtocol = MINI_RGBD,
+    ipo: PublishedIPO,
+    steps: int = 1000,
     size: float = 1.0,
     dtype: torch.dtype = torch.float32,
 ) -> dict[str, float]:
@@ -43,7 +45,8 @@ def infant_scores(
         settings: how they are seen (``axes``, ``joints``, the camera); mirroring and size are left out.
         noise_px: standard deviations of the keypoints, pixels of a camera with ``FOCAL_PX``.
         seed: of views and noise.
-        protocol: of lifting.
+        ipo: how the optimiser begins; that of a data set of infants (``configs``).
+        steps: of the optimiser.
         size: how many times larger the bodies that the prior knows are.
         dtype: arithmetic of lifting.
 
@@ -55,11 +58,12 @@ def infant_scores(
     result = {"loss": float(np.mean(list(validation_losses(network, size * x).values())))}
     low, high = torch.tensor([-_ASIDE_M, -_ASIDE_M, _DISTANCE_M[0]]), torch.tensor([_ASIDE_M, _ASIDE_M, _DISTANCE_M[1]])
     X = x + low + (high - low) * torch.rand(len(x), 1, 3, generator=generator)
-    start = torch.from_numpy(typical_infant(settings.joints))
+    template = torch.from_numpy(typical_infant(settings.joints))
+    solver = ReferenceSolver(network, ipo, template, steps, size=size, dtype=dtype)
     for sigma in noise_px:
         plane = X[..., :2] / X[..., 2:] + sigma / FOCAL_PX * torch.randn(*X.shape[:2], 2, generator=generator)
         rays = torch.cat([plane, torch.ones_like(plane[..., :1])], dim=-1)
-        found = lift_infants(network, start, rays, torch.ones(X.shape[:2]), protocol, size=size, dtype=dtype)
+        found = solver.solve(Evidence.apart(rays, torch.ones(X.shape[:2]))).X
         ours, truth = (found - root_of(found)).double().numpy(), x.double().numpy()
         result[f"mpjpe_mm_{sigma:g}px"] = 1000 * float(per_joint_error(ours, truth).mean())
         result[f"pa_mpjpe_mm_{sigma:g}px"] = 1000 * float(pa_mpjpe(ours, truth).mean())

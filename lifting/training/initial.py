@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from lifting.body.proportions import PROPORTIONS, log_proportions
 from lifting.device import mixed_precision
-from lifting.initial.features import OFFSETS_S, view_features
+from lifting.initial.features import view_features
 from lifting.initial.network import InitialGuess, InitialNetwork
+from lifting.temporal.neighbours import OFFSETS_S
 from lifting.training.engine import Objective, Pacing, RunState
 from lifting.training.processes import Team
 from lifting.training.variety.augment import Augmentation, Windows, draw_windows

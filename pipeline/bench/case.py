@@ -123,7 +123,7 @@ def measure(case: Case) -> Timing:
     peak = peak_memory_bytes()
     # Once before and once after: other programs come and go.
     rate = max(rate, matmul_rate(prior.network, case.batch, dtype, device))
-    evaluations = len(lifter.settings.schedule()) * lifter.settings.candidates
+    evaluations = lifter.solver.steps * lifter.solver.alternatives
     return Timing(
         dtype=str(dtype).removeprefix("torch."),
         seconds=tuple(seconds),

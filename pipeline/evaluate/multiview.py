@@ -17,6 +17,7 @@ from detectors.people import PersonTrack2D
 from detectors.tracking.link import track_people
 from lifting.benchmarks.hypotheses import FastHypotheses
 from lifting.benchmarks.multiview import LIMBS, Reference, main_person, view_errors
+from lifting.evidence import known_rays
 from lifting.geometry.camera import Camera
 from lifting.lifter import Lifter
 from lifting.prior.weights import Prior
@@ -181,7 +182,7 @@ def _from_many(
         (track,) = many.hypotheses.lifter(which).lift([person], camera)
         errors.append(view_errors(track, reference.frames, limbs)[0][reliable] * 1000)
         rows = np.isfinite(track.raw_joints_m).all(axis=(1, 2))
-        rays = np.nan_to_num(camera.rays(track.keypoints_px[rows]))
+        rays = known_rays(camera.rays(track.keypoints_px[rows]), track.confidence[rows])
         costs.append(many.chooser.cost(track.raw_joints_m[rows], rays, track.confidence[rows]).mean())
     return {
         "our_choice_pa_mpjpe_mm": _median(errors[int(np.argmin(costs))]),
@@ -214,7 +215,7 @@ def _protocol(videos: Sequence[Path], reference: Reference, lifter: Lifter, reli
         "pa_mpjpe": "similarity alignment per frame on the 12 joints, without mirroring; median over the frames in "
         "which the person was found, mean over cameras",
         "mpjpe": "middle of the hips on middle of the hips, no scaling; median and mean likewise",
-        **describe_method(lifter.settings),
+        **describe_method(lifter),
     }
 
 

@@ -107,7 +107,7 @@ def load_subject(
             found = FastHypotheses(prior, templates, hypotheses, settings, models.device)
     else:
         poses = typical_infant(len(joints))[None] if ipo.from_rays else templates.poses[hypotheses]
-        found = ReferenceHypotheses(prior, poses, ipo, len(settings.schedule()), models.device)
+        found = ReferenceHypotheses(prior, poses, ipo, settings.optimiser_steps, models.device)
     return Subject(
         hypotheses=found,
         chooser=Chooser(prior, templates.size_m, seed, models.device) if hypotheses > 1 else None,

@@ -15,7 +15,6 @@ from pipeline.results.schema import jsonable
 if TYPE_CHECKING:
     from lifting.lifter import Lifter
     from lifting.prior.weights import Prior
-    from lifting.settings import LiftSettings
 
 __all__ = ["Report", "describe_lifting", "describe_method", "table_text", "versions", "write_report"]
 
@@ -57,13 +56,13 @@ def describe_lifting(lifter: Lifter, prior: Prior) -> dict[str, Any]:
     }
 
 
-def describe_method(settings: LiftSettings) -> dict[str, Any]:
+def describe_method(lifter: Lifter) -> dict[str, Any]:
     """How poses are found and one of several is chosen, for the protocol."""
     return {
-        "preset": settings.preset,
-        "steps": len(settings.schedule()),
-        "templates": settings.clusters,
-        "alternatives": settings.candidates,
+        "preset": lifter.settings.preset,
+        "steps": lifter.solver.steps,
+        "templates": 1,
+        "alternatives": lifter.solver.alternatives,
         "choice": "without ground truth: templates by their fit to the 2D, alternatives by how likely the prior finds "
         "them",
     }

@@ -169,6 +169,7 @@ def score_priors(
     from lifting.device import matmul_dtype
     from lifting.training.adapt import AdaptSettings
     from lifting.training.infant_scores import FOCAL_PX, infant_scores
+    from pipeline.evaluate.protocol import load_benchmark
 
     _, poses = load_small_poses(data, joints, unmarked=1.0)
     settings = AdaptSettings(joints=joints, axes=axes)
@@ -176,10 +177,11 @@ def score_priors(
         dtype = matmul_dtype(torch.device("cpu"))
     except ValueError as error:
         raise InputError(str(error)) from error
+    ipo = load_benchmark("mini-rgbd").ipo
     rows = []
     for name, prior in priors:
         network = _with_joints(prior, joints)
-        figures = infant_scores(network, torch.from_numpy(poses), settings, size=size, seed=seed, dtype=dtype)
+        figures = infant_scores(network, torch.from_numpy(poses), settings, ipo=ipo, size=size, seed=seed, dtype=dtype)
         rows.append({"prior": prior.describe(), **figures})
         told = ", ".join(
             f"{key} {value:.3f}" if key == "loss" else f"{key} {value:.1f}" for key, value in figures.items()

@@ -7,6 +7,7 @@ mask) raises. A dispatch mode notes every operation that touches this device and
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -20,12 +21,13 @@ from lifting.evidence import Evidence
 from lifting.initial.learnt import GridInitialiser, Initialiser, LearntInitialiser
 from lifting.initial.network import InitialNetwork
 from lifting.optimise import reference as protocols
-from lifting.optimise.fast import solve_fast
-from lifting.optimise.loop import optimise
-from lifting.optimise.reference import PublishedIPO, lift_reference
+from lifting.optimise.fast import FastSolver
+from lifting.optimise.loop import Constraint, State, optimise
+from lifting.optimise.reference import PublishedIPO, ReferenceSolver
 from lifting.optimise.schedule import fast_schedule
-from lifting.prior.network import ScoreNetwork
-from lifting.temporal.kernel import NeighbourRows, TorchKernel
+from lifting.prior.network import FoldedScoreNetwork, ScoreNetwork
+from lifting.temporal.kernel import TorchKernel
+from lifting.temporal.neighbours import NeighbourRows
 
 ROWS = 6
 THERE = torch.device("meta")
@@ -53,7 +55,7 @@ class Watch(TorchDispatchMode):
         return result
 
 
-Case = tuple[ScoreNetwork, Evidence, TorchKernel, Tensor]
+Case = tuple[ScoreNetwork, Evidence, Tensor]
 
 
 @pytest.fixture
@@ -61,31 +63,30 @@ def case() -> Case:
     with THERE:
         network = ScoreNetwork(hidden=64, embed=16).requires_grad_(False)
         group = torch.zeros(ROWS, dtype=torch.int64)
-        evidence = Evidence(torch.rand(ROWS, 17, 3), torch.rand(ROWS, 17), group, 2)
         kernel = TorchKernel(torch.zeros(ROWS, 3, dtype=torch.int64), torch.rand(ROWS, 3))
-        return network, evidence, kernel, torch.rand(1, 17, 3)
+        evidence = Evidence(torch.rand(ROWS, 17, 3), torch.rand(ROWS, 17), group, 2, kernel=kernel)
+        return network, evidence, torch.rand(1, 17, 3)
 
 
-def fast(case: Case, steps: int, start: Initialiser | None = None) -> Tensor:
-    network, evidence, kernel, poses = case
-    begin = GridInitialiser(poses) if start is None else start
+def fast(case: Case, steps: int, begin: Initialiser | None = None) -> Tensor:
+    network, evidence, poses = case
     bones, noise = torch.rand(16, device=THERE), torch.rand(2, 8, 17, 3, device=THERE)
-    options: dict[str, Any] = {"hypotheses": 2, "bones": 0.4, "noise": noise, "dtype": torch.bfloat16}
-    X, _ = solve_fast(network, fast_schedule(steps), begin, bones, evidence, kernel, **options)
-    return X
+    begin = GridInitialiser(poses) if begin is None else begin
+    solver = FastSolver(network, fast_schedule(steps), begin, bones, 2, 0.4, noise, torch.bfloat16)
+    return solver.solve(evidence).X
 
 
 def learnt(case: Case, steps: int) -> Tensor:
     with THERE:
         network = InitialNetwork(frames=3, hidden=64).calculating_in(torch.bfloat16).requires_grad_(False)
         rows, present = torch.zeros(ROWS, 3, dtype=torch.int64), torch.ones(ROWS, 3, dtype=torch.bool)
-        neighbours = NeighbourRows(rows, rows, torch.rand(ROWS, 3), present)
-    return fast(case, steps, LearntInitialiser(network, neighbours))
+        seen = replace(case[1], neighbours=NeighbourRows(rows, rows, torch.rand(ROWS, 3), present))
+    return fast((case[0], seen, case[2]), steps, LearntInitialiser(network))
 
 
 def reference(case: Case, steps: int) -> Tensor:
-    network, evidence, _, poses = case
-    return lift_reference(network, PublishedIPO(), poses, evidence.rays, evidence.confidence, steps=steps)[0]
+    network, evidence, poses = case
+    return ReferenceSolver(network, PublishedIPO(), poses[0], steps).solve(evidence).X
 
 
 @pytest.fixture(autouse=True)
@@ -106,57 +107,57 @@ def test_everything_happens_on_the_device(run: Callable[[Case, int], Tensor], ca
     assert carried[0] == carried[1] < 10
 
 
-def peeking(step: int, x: Tensor) -> Tensor:
+def peeking(x: Tensor, step: int) -> Tensor:
     return x * x.mean().item()
 
 
-def branching(step: int, x: Tensor) -> Tensor:
+def branching(x: Tensor, step: int) -> Tensor:
     return x if x.mean() > 0 else -x
 
 
-def masking(step: int, x: Tensor) -> Tensor:
+def masking(x: Tensor, step: int) -> Tensor:
     x[x > 1] = x[x > 1] / 2
     return x
 
 
-def leaving(step: int, x: Tensor) -> Tensor:
+def leaving(x: Tensor, step: int) -> Tensor:
     return x.cpu().to(x.device)
 
 
-def listing(step: int, x: Tensor) -> Tensor:
+def listing(x: Tensor, step: int) -> Tensor:
     return torch.tensor(x.tolist(), device=x.device)
 
 
-def elsewhere(step: int, x: Tensor) -> Tensor:
+def elsewhere(x: Tensor, step: int) -> Tensor:
     return torch.einsum("ij,bjd->bid", torch.eye(17), x)
 
 
-def indexing(step: int, x: Tensor) -> Tensor:
+def indexing(x: Tensor, step: int) -> Tensor:
     return x[torch.arange(len(x))]
 
 
-def doubling(step: int, x: Tensor) -> Tensor:
+def doubling(x: Tensor, step: int) -> Tensor:
     return x.double().float()
 
 
+def run_loop(case: Case, steps: int, constraint: Constraint) -> None:
+    network, evidence, poses = case
+    begin = State(poses.expand(ROWS, -1, -1), torch.rand(ROWS, 3, device=THERE))
+    schedule = fast_schedule(steps)
+    optimise(FoldedScoreNetwork(network, schedule.times, torch.float32), schedule, begin, evidence, [constraint])
+
+
 @pytest.mark.parametrize("fault", [peeking, branching, masking, leaving, listing, elsewhere, indexing, doubling])
-def test_the_watch_sees_faults(fault: Callable[[int, Tensor], Tensor], case: Case) -> None:
-    network, evidence, _, poses = case
-    x, T = poses.expand(ROWS, -1, -1), torch.rand(ROWS, 3, device=THERE)
+def test_the_watch_sees_faults(fault: Constraint, case: Case) -> None:
     with Watch(), pytest.raises((RuntimeError, NotImplementedError, AssertionError)):
-        optimise(network, fast_schedule(2), x, T, evidence.rays, evidence.confidence, couple=fault)
+        run_loop(case, 2, fault)
 
 
 def test_the_watch_counts_what_is_carried_in_the_loop(case: Case) -> None:
-    network, evidence, _, poses = case
-    x, T = poses.expand(ROWS, -1, -1), torch.rand(ROWS, 3, device=THERE)
     offset = torch.zeros(3)
     carried = []
     for steps in (4, 8):
         with Watch() as watch:
-            optimise(
-                network, fast_schedule(steps), x, T, evidence.rays, evidence.confidence,
-                couple=lambda step, x: x + offset.to(x.device),
-            )  # fmt: skip
+            run_loop(case, steps, lambda x, step: x + offset.to(x.device))
         carried.append(watch.carried)
     assert carried == [5, 9]

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import pytest
@@ -18,12 +17,14 @@ from detectors.layouts import H36M_17
 from detectors.people import PersonTrack2D
 from lifting.body.bones import mirrored_bones
 from lifting.body.skeleton import bone_lengths, stature
+from lifting.evidence import Evidence
 from lifting.geometry.camera import Camera
 from lifting.initial.weights import Templates
 from lifting.lifter import Lifter
 from lifting.metrics import mpjpe, pa_mpjpe
-from lifting.optimise import fast as solve
 from lifting.optimise import reference as protocols
+from lifting.optimise.fast import FastSolver
+from lifting.optimise.solver import Solution
 from lifting.prior.network import ScoreNetwork
 from lifting.prior.weights import Prior
 from lifting.settings import LiftSettings
@@ -245,14 +246,13 @@ def test_windows_fade_in_the_inner_half_of_their_overlap(
     standing = torch.from_numpy(body * [1.0, -1.0, -1.0] + [0.0, 0.0, 9.0]).float()
     windows = 0
 
-    def found(*args: Any, **options: Any) -> torch.Tensor:
+    def found(solver: FastSolver, evidence: Evidence) -> Solution:
         nonlocal windows
-        evidence = args[4]
         at = evidence.group.cpu() + windows
         windows += evidence.groups
-        return standing + at[:, None, None] * torch.tensor([1.0, 0.0, 0.0]), None
+        return Solution(standing + at[:, None, None] * torch.tensor([1.0, 0.0, 0.0]))
 
-    monkeypatch.setattr("lifting.lifter.solve_fast", found)
+    monkeypatch.setattr(FastSolver, "solve", found)
     poses = lifter(replace(QUICK, window=20, overlap=8, bones=0.0)).lift_rows(
         np.ones((44, 17, 3)), np.ones((44, 17)), np.arange(44) / FPS
     )
@@ -356,23 +356,11 @@ def test_no_rows_are_lifted_to_none(lifter: Make) -> None:
         assert lifter(QUICK).lift_rows(np.zeros((0, 17, 3)), np.zeros((0, 17)), time_s).shape == (0, 17, 3)
 
 
-def test_more_hypotheses_are_judged_by_the_seeded_noise(
-    lifter: Make, walk: NDArray[np.float64], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    noise: list[torch.Tensor] = []
-    solved = solve.solve_fast
-
-    def listening(*args: Any, **options: Any) -> torch.Tensor:
-        noise.append(options["noise"].cpu())
-        assert options["hypotheses"] == 2
-        return solved(*args, **options)
-
-    monkeypatch.setattr("lifting.lifter.solve_fast", listening)
-    rays, confidence = CAMERA.rays(CAMERA.project(walk[:8])), np.ones((8, 17))
-    for seed in (0, 0, 1):
-        settings = replace(QUICK, steps=2, alternatives=2, seed=seed)
-        assert lifter(settings).lift_rows(rays, confidence, np.arange(8) / FPS).shape == (8, 17, 3)
+def test_alternatives_are_compared_through_the_seeded_noise(lifter: Make) -> None:
+    solvers = [lifter(replace(QUICK, alternatives=2, seed=seed)).solver for seed in (0, 0, 1)]
+    noise = [solver.noise.cpu() for solver in solvers if isinstance(solver, FastSolver)]
     assert torch.equal(noise[0], noise[1]) and not torch.equal(noise[0], noise[2])
+    assert {solver.alternatives for solver in solvers} == {2}
 
 
 def test_the_lens_is_undone(lift: Lift, plain: Track3D, walk: NDArray[np.float64]) -> None:
@@ -388,8 +376,6 @@ def test_the_prior_of_the_caller_stays_where_it_is(prior: Prior, starts: Templat
 
 
 def test_settings_that_the_files_do_not_allow(prior: Prior, starts: Templates) -> None:
-    with pytest.raises(ValueError, match=r"S = \[1, 10, 50\], not for 7"):
-        Lifter(prior, starts, LiftSettings(clusters=7), torch.device("cpu"))
     infant = replace(prior, network=ScoreNetwork(joints=12, hidden=32, embed=8), name="infant")
     with pytest.raises(ValueError, match="infant has 12 joints"):
         Lifter(infant, starts, LiftSettings(), torch.device("cpu"))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from assets.untrusted import UntrustedFileError
 from detectors.layouts import H36M_17
+from lifting.evidence import known_rays
 
 __all__ = [
     "ADULT_JOINTS",
@@ -87,10 +88,7 @@ class PoseSet:
     def rays(self) -> NDArray[np.float64]:
         """``[N, J, 3]`` directions with z = 1; joints that were not seen have the mean of those that were."""
         xy = (self.keypoints_px - self.K[:, None, :2, 2]) / self.K[:, [0, 1], [0, 1]][:, None]
-        seen = self.confidence[..., None] > 0
-        middle = np.where(seen, xy, 0.0).sum(axis=1, keepdims=True) / np.maximum(seen.sum(axis=1, keepdims=True), 1)
-        xy = np.where(seen, xy, middle)
-        return np.concatenate([xy, np.ones_like(xy[..., :1])], axis=-1)
+        return known_rays(np.concatenate([xy, np.ones_like(xy[..., :1])], axis=-1), self.confidence)
 
     def only(self, joints: tuple[str, ...]) -> PoseSet:
         """The same poses with some of their joints."""

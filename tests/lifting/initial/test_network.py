@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -12,12 +14,11 @@ from detectors.layouts import H36M_17
 from lifting.body.proportions import log_proportions
 from lifting.evidence import Evidence
 from lifting.geometry.rays import reprojection_error
-from lifting.initial.features import OFFSETS_S
 from lifting.initial.learnt import LearntInitialiser, learnt_poses
 from lifting.initial.network import InitialNetwork
 from lifting.initial.weights import Templates
 from lifting.metrics import pa_mpjpe
-from lifting.temporal.kernel import neighbour_rows
+from lifting.temporal.neighbours import OFFSETS_S, neighbour_rows
 
 CPU = torch.device("cpu")
 
@@ -37,7 +38,7 @@ def standing(X: Tensor) -> Evidence:
 
 
 def test_the_shipped_start_is_close(start: InitialNetwork, people: Tensor) -> None:
-    found = LearntInitialiser(start, None)(standing(people), 1)
+    found = LearntInitialiser(start)(standing(people), 1)
     assert found.x.shape == (1, 12, 17, 3) and found.T.shape == (1, 12, 3)
     relative = found.x[0] - found.x[0][:, :1]
     errors = (relative - (people - people[:, :1])).norm(dim=-1).mean(dim=1)
@@ -48,9 +49,9 @@ def test_the_shipped_start_is_close(start: InitialNetwork, people: Tensor) -> No
 
 def test_the_expected_error_grows_with_what_is_hidden(start: InitialNetwork, people: Tensor) -> None:
     evidence = standing(people)
-    seen = LearntInitialiser(start, None)(evidence, 1).sigma_m
+    seen = LearntInitialiser(start)(evidence, 1).sigma_m
     evidence.confidence[:, [15, 16]] = 0.0
-    hidden = LearntInitialiser(start, None)(evidence, 1).sigma_m
+    hidden = LearntInitialiser(start)(evidence, 1).sigma_m
     assert seen is not None and hidden is not None and seen.shape == (12, 17)
     assert torch.all(seen[:, 1:] > 0.001) and seen.mean() < 0.1
     assert (hidden[:, 16] / seen[:, 16]).median() > 1.7 > 1.2 > (hidden[:, 3] / seen[:, 3]).median()
@@ -59,12 +60,12 @@ def test_the_expected_error_grows_with_what_is_hidden(start: InitialNetwork, peo
 def test_what_detectors_guess_is_as_good_as_not_seen(start: InitialNetwork, people: Tensor) -> None:
     evidence = standing(people)
     evidence.confidence[:, 1:8] = 0.0
-    without = LearntInitialiser(start, None)(evidence, 1).x
+    without = LearntInitialiser(start)(evidence, 1).x
     evidence.rays[:, 1:8, :2] += 0.3
     evidence.confidence[:, 1:8] = 0.05
-    torch.testing.assert_close(LearntInitialiser(start, None)(evidence, 1).x, without)
+    torch.testing.assert_close(LearntInitialiser(start)(evidence, 1).x, without)
     evidence.confidence[:, 1:8] = 0.3
-    assert (LearntInitialiser(start, None)(evidence, 1).x - without).abs().max() > 0.05
+    assert (LearntInitialiser(start)(evidence, 1).x - without).abs().max() > 0.05
 
 
 @pytest.mark.parametrize("hidden", [[3, 6], [2, 3, 5, 6], [9, 10], [8], [0, 1, 2, 3, 4, 5, 6, 7]])
@@ -73,7 +74,7 @@ def test_what_is_seen_of_people_who_are_cut_off_is_close(
 ) -> None:
     evidence = standing(people)
     evidence.confidence[:, hidden] = 0.0
-    x = LearntInitialiser(start, None)(evidence, 1).x[0]
+    x = LearntInitialiser(start)(evidence, 1).x[0]
     seen = [joint for joint in range(17) if joint not in hidden]
     # How somebody at a desk leans towards the camera, nothing in the picture tells: the shape is judged.
     errors = pa_mpjpe(x[:, seen].double().numpy(), people[:, seen].double().numpy())
@@ -81,7 +82,7 @@ def test_what_is_seen_of_people_who_are_cut_off_is_close(
 
 
 def test_further_hypotheses_are_other_explanations(start: InitialNetwork, people: Tensor) -> None:
-    one, four = (LearntInitialiser(start, None)(standing(people), count) for count in (1, 4))
+    one, four = (LearntInitialiser(start)(standing(people), count) for count in (1, 4))
     assert torch.equal(one.x[0], four.x[0]) and four.x.shape[0] == 4
     for first in range(4):
         for second in range(first):
@@ -99,7 +100,7 @@ def test_neighbours_in_time_help(start: InitialNetwork, motion: NDArray[np.float
     around = neighbour_rows(np.arange(len(X)) / 30, group.numpy(), OFFSETS_S, CPU)
 
     def error(neighbours: object) -> float:
-        x = LearntInitialiser(start, neighbours)(evidence, 1).x[0]  # type: ignore[arg-type]
+        x = LearntInitialiser(start)(replace(evidence, neighbours=neighbours), 1).x[0]  # type: ignore[arg-type]
         return float(((x - x[:, :1]) - (X - X[:, :1])).norm(dim=-1).mean())
 
     assert error(around) < error(None)
@@ -206,6 +207,6 @@ def test_the_shipped_start_sees_and_uses_proportions(start: InitialNetwork, moti
 
     unknown, known, wrong = error(None), error(truth), error(truth + 0.15 * torch.tensor([0, 0, 0, 0, -1, 1, -1, 1.0]))
     assert known < unknown and known < wrong
-    found = LearntInitialiser(start, around, truth)(evidence, 1)
+    found = LearntInitialiser(start)(replace(evidence, neighbours=around, body=truth), 1)
     torch.testing.assert_close(found.x[0], learnt_poses(start, rays, confidence, body=truth).x[0])
     assert found.body is truth

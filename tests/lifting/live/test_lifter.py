@@ -21,7 +21,7 @@ from lifting.initial.weights import Templates
 from lifting.live.lifter import LiveLifter, LivePose, LiveSettings
 from lifting.live.memory import BODY_FRAMES, SeenBody
 from lifting.metrics import pa_mpjpe
-from lifting.optimise.loop import optimise
+from lifting.optimise.loop import State, optimise
 from lifting.prior.weights import Prior
 
 FPS = 30
@@ -198,9 +198,9 @@ def test_only_the_last_frames_move(prior: Prior, starts: Templates, clip, monkey
     keypoints, _, camera = clip
     optimised: list[int] = []
 
-    def counting(network: object, schedule: object, x: torch.Tensor, *rest: object, **more: object) -> object:
-        optimised.append(len(x))
-        return optimise(network, schedule, x, *rest, **more)  # type: ignore[arg-type]
+    def counting(denoise: object, schedule: object, state: State, *rest: object) -> object:
+        optimised.append(len(state.x))
+        return optimise(denoise, schedule, state, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr("lifting.live.lifter.optimise", counting)
     lifter = LiveLifter(prior, starts, torch.device("cpu"), LiveSettings(rows=7, moving=3, calm_m_s=0.0))
@@ -219,9 +219,9 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many steps each call of the optimiser took."""
     taken: list[int] = []
 
-    def counting(network: object, schedule: Sized, *rest: object, **more: object) -> object:
+    def counting(denoise: object, schedule: Sized, *rest: object) -> object:
         taken.append(len(schedule))
-        return optimise(network, schedule, *rest, **more)  # type: ignore[arg-type]
+        return optimise(denoise, schedule, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr("lifting.live.lifter.optimise", counting)
     return taken

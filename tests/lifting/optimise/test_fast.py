@@ -1,4 +1,4 @@
-"""From evidence to metres: what the prior finds likely, which hypothesis stays, and frames that repair each other."""
+"""From evidence to metres: what the prior finds likely, which alternative stays, and frames that repair each other."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from lifting.geometry.rotations import rotation_matrix
 from lifting.initial.learnt import GridInitialiser, Initialiser, InitialPoses
 from lifting.initial.weights import Templates
 from lifting.optimise import fast as solve
-from lifting.optimise.fast import solve_fast
+from lifting.optimise.fast import FastSolver
+from lifting.optimise.loop import State
 from lifting.optimise.schedule import fast_schedule
 from lifting.prior.energy import energy_noise, prior_energy
 from lifting.prior.network import ScoreNetwork
@@ -60,29 +61,28 @@ def grid(starts: Templates, device: torch.device) -> GridInitialiser:
 
 @pytest.fixture
 def run(trained: ScoreNetwork, starts: Templates, grid: GridInitialiser, device: torch.device) -> Solve:
-    """``solve_fast`` in float32 with everything that the files hold."""
+    """``FastSolver`` in float32 with everything that the files hold."""
 
     def solved(
         evidence: Evidence,
         kernel: TorchKernel | None,
         *,
         steps: int = 12,
-        hypotheses: int = 1,
+        alternatives: int = 1,
         bones: float = 0.4,
         start: Initialiser = grid,
     ) -> Tensor:
-        return solve_fast(
-            trained,
-            fast_schedule(steps),
-            start,
-            torch.from_numpy(starts.bone_lengths_m).float().to(device),
-            evidence,
-            kernel,
-            hypotheses=hypotheses,
+        solver = FastSolver(
+            network=trained,
+            schedule=fast_schedule(steps),
+            initialiser=start,
+            mean_bones_m=torch.from_numpy(starts.bone_lengths_m).float().to(device),
+            alternatives=alternatives,
             bones=bones,
             noise=energy_noise(torch.Generator().manual_seed(0)).to(device),
             dtype=torch.float32,
-        )[0]
+        )
+        return solver.solve(replace(evidence, kernel=kernel)).X
 
     return solved
 
@@ -170,17 +170,17 @@ def test_repeated_evidence_is_of_other_groups(motion: NDArray[np.float64], devic
         assert torch.equal(three.confidence[rows], evidence.confidence)
 
 
-@pytest.mark.parametrize("hypotheses", [1, 2])
+@pytest.mark.parametrize("alternatives", [1, 2])
 def test_groups_are_solved_as_if_alone(
-    motion: NDArray[np.float64], run: Solve, device: torch.device, hypotheses: int
+    motion: NDArray[np.float64], run: Solve, device: torch.device, alternatives: int
 ) -> None:
     tracks = [turned(motion[:7], 0.0), turned(motion[40:41], 70.0), turned(motion[60:72], 200.0)]
     together = evidence_of(*tracks, device=device)
-    X = run(together, kernel_of(together), hypotheses=hypotheses)
+    X = run(together, kernel_of(together), alternatives=alternatives)
     for number, track in enumerate(tracks):
         single = evidence_of(track, device=device)
         mine = X[together.group == number]
-        assert torch.allclose(mine, run(single, kernel_of(single), hypotheses=hypotheses), atol=1e-4)
+        assert torch.allclose(mine, run(single, kernel_of(single), alternatives=alternatives), atol=1e-4)
 
 
 @pytest.mark.parametrize("bones", [1.0, 0.0])
@@ -195,10 +195,10 @@ def test_bones_are_held_in_the_loop(
 
 
 def reversed_starts(start: Initialiser, group: Tensor, mixed: int) -> Initialiser:
-    """Starts with the hypotheses in reversed order in one of the groups."""
+    """Starts with the alternatives in reversed order in one of the groups."""
 
-    def start_elsewhere(evidence: Evidence, hypotheses: int) -> InitialPoses:
-        found = start(evidence, hypotheses)
+    def start_elsewhere(evidence: Evidence, alternatives: int) -> InitialPoses:
+        found = start(evidence, alternatives)
         there = group == mixed
         for value in (found.x, found.T):
             value[:, there] = value[:, there].flip(0)
@@ -209,20 +209,20 @@ def reversed_starts(start: Initialiser, group: Tensor, mixed: int) -> Initialise
 
 @pytest.fixture
 def found(monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
-    """What the optimiser found, all hypotheses one after the other, call by call."""
+    """What the optimiser found, all alternatives one after the other, call by call."""
     results: list[Tensor] = []
     optimise = solve.optimise
 
-    def listening(*args: Any, **options: Any) -> tuple[Tensor, Tensor]:
-        x, T = optimise(*args, **options)
-        results.append(x + T[:, None])
-        return x, T
+    def listening(*args: Any, **options: Any) -> State:
+        state = optimise(*args, **options)
+        results.append(state.X)
+        return state
 
     monkeypatch.setattr(solve, "optimise", listening)
     return results
 
 
-def test_a_track_does_not_change_its_hypothesis(
+def test_a_track_does_not_change_its_alternative(
     motion: NDArray[np.float64],
     run: Solve,
     found: list[Tensor],
@@ -232,7 +232,7 @@ def test_a_track_does_not_change_its_hypothesis(
     evidence = evidence_of(turned(motion[:8], 90.0), turned(motion[50:58], 90.0), device=device)
     judged = torch.rand(64, generator=torch.Generator().manual_seed(4))
     monkeypatch.setattr(solve, "cost", lambda *args: judged.to(device))
-    X = run(evidence, None, steps=2, hypotheses=4)
+    X = run(evidence, None, steps=2, alternatives=4)
     by_frame = judged.view(4, 2, 8)
     assert all(len(set(best.tolist())) > 1 for best in by_frame.argmin(dim=0))
     best = by_frame.sum(dim=2).argmin(dim=0).tolist()
@@ -241,7 +241,7 @@ def test_a_track_does_not_change_its_hypothesis(
         assert torch.equal(X[evidence.group == number], found[0].view(4, 2, 8, 17, 3)[best[number], number])
 
 
-def test_each_track_gets_its_likeliest_hypothesis(
+def test_each_track_gets_its_likeliest_alternative(
     motion: NDArray[np.float64],
     run: Solve,
     energy: Callable[[Tensor], Tensor],
@@ -250,18 +250,18 @@ def test_each_track_gets_its_likeliest_hypothesis(
     device: torch.device,
 ) -> None:
     evidence = evidence_of(*(turned(motion[rows], 90.0) for rows in (slice(0, 8), slice(50, 58))), device=device)
-    X = run(evidence, kernel_of(evidence), hypotheses=4, start=reversed_starts(grid, evidence.group, 1))
-    hypotheses = found[0].view(4, 16, 17, 3)
-    energies = torch.stack([energy(one) for one in hypotheses])
+    X = run(evidence, kernel_of(evidence), alternatives=4, start=reversed_starts(grid, evidence.group, 1))
+    alternatives = found[0].view(4, 16, 17, 3)
+    energies = torch.stack([energy(one) for one in alternatives])
     chosen = []
     for number in (0, 1):
         rows = evidence.group == number
         best = int(energies[:, rows].sum(dim=1).argmin())
-        assert torch.equal(X[rows], hypotheses[best, rows])
+        assert torch.equal(X[rows], alternatives[best, rows])
         chosen.append(best)
     assert chosen[0] != chosen[1]
 
-    first = run(evidence, kernel_of(evidence), hypotheses=1)
+    first = run(evidence, kernel_of(evidence), alternatives=1)
     for number in (0, 1):
         rows = evidence.group == number
         assert energy(X)[rows].mean() < energy(first)[rows].mean() + 1e-4
@@ -270,8 +270,8 @@ def test_each_track_gets_its_likeliest_hypothesis(
 def flipped_starts(start: Initialiser, flipped: Tensor) -> Initialiser:
     """Starts of which some frames face the other way."""
 
-    def start_backwards(evidence: Evidence, hypotheses: int) -> InitialPoses:
-        found = start(evidence, hypotheses)
+    def start_backwards(evidence: Evidence, alternatives: int) -> InitialPoses:
+        found = start(evidence, alternatives)
         return replace(found, x=torch.where(flipped[:, None, None], found.x * AROUND.to(found.x.device), found.x))
 
     return start_backwards

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,9 +12,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lifting.optimise.loop import optimise
-from lifting.optimise.schedule import fast_schedule, reference_schedule
-from lifting.prior.network import ScoreNetwork
+from lifting.evidence import Evidence
+from lifting.optimise.loop import Constraint, State, optimise
+from lifting.optimise.schedule import Schedule, fast_schedule, reference_schedule
+from lifting.prior.network import FoldedScoreNetwork, ScoreNetwork
 
 
 @pytest.fixture
@@ -26,6 +28,16 @@ def case() -> tuple[Tensor, Tensor, Tensor, Tensor]:
     confidence = torch.rand(4, 17, generator=generator)
     confidence[:, [3, 13]] = 0.0
     return x, T, X / X[..., 2:], confidence
+
+
+def optimised(
+    network: ScoreNetwork, schedule: Schedule, x: Tensor, T: Tensor, rays: Tensor, confidence: Tensor,
+    constraints: Sequence[Constraint] = (),
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """x and T after the loop, in float32."""
+    denoise = FoldedScoreNetwork(network, schedule.times, torch.float32)
+    found = optimise(denoise, schedule, State(x, T), Evidence.apart(rays, confidence), constraints)
+    return found.x, found.T
 
 
 def step_by_the_book(
@@ -74,7 +86,7 @@ def test_reference_steps_follow_the_paper(
 ) -> None:
     # fewer steps are longer ones, so that every term of a step counts
     schedule = replace(reference_schedule(steps), frozen=frozen)
-    x, T = optimise(network, schedule, *case)
+    x, T = optimised(network, schedule, *case)
     expected_x, expected_T = by_the_book(network, steps, frozen, case)
     assert np.allclose(x.numpy(), expected_x, atol=2e-5)
     assert np.allclose(T.numpy(), expected_T, atol=1e-4)
@@ -86,7 +98,7 @@ def test_over_relaxed_step_goes_beyond_the_ray(
 ) -> None:
     x, T, rays, confidence = case
     schedule = replace(fast_schedule(1, relax=1.5), denoise=torch.zeros(1), frozen=1)
-    moved, _ = optimise(network, schedule, x, T, rays, torch.ones_like(confidence))
+    moved, _ = optimised(network, schedule, x, T, rays, torch.ones_like(confidence))
     before = torch.linalg.cross(x + T[:, None], rays)
     assert torch.allclose(torch.linalg.cross(moved + T[:, None], rays), -0.5 * before, atol=1e-5)
 
@@ -96,7 +108,7 @@ def test_fast_step_to_the_ray_is_weighed_by_confidence(
 ) -> None:
     x, T, rays, confidence = case
     schedule = replace(fast_schedule(1, relax=1.5), denoise=torch.zeros(1), frozen=1)
-    moved, _ = optimise(network, schedule, x, T, rays, confidence)
+    moved, _ = optimised(network, schedule, x, T, rays, confidence)
     before = torch.linalg.cross(x + T[:, None], rays)
     rest = (1 - 1.5 * confidence)[..., None]
     assert torch.allclose(torch.linalg.cross(moved + T[:, None], rays), rest * before, atol=1e-5)
@@ -108,7 +120,7 @@ def test_rays_without_confidence_change_nothing(
     x, T, rays, confidence = case
     other = rays.clone()
     other[confidence == 0] += torch.tensor([3.0, -2.0, 0.0])
-    first, second = (optimise(network, fast_schedule(6), x, T, r, confidence) for r in (rays, other))
+    first, second = (optimised(network, fast_schedule(6), x, T, r, confidence) for r in (rays, other))
     assert torch.equal(first[0], second[0]) and torch.equal(first[1], second[1])
 
 
@@ -118,36 +130,38 @@ def test_without_the_prior_seen_joints_reach_their_rays_and_unseen_ones_stay(
     x, T, rays, confidence = case
     seen = confidence > 0
     schedule = replace(fast_schedule(1, relax=1.0), denoise=torch.zeros(1), frozen=1)
-    moved, _ = optimise(network, schedule, x, T, rays, seen.float())
+    moved, _ = optimised(network, schedule, x, T, rays, seen.float())
     assert torch.equal(moved[~seen], x[~seen])
     X = (moved + T[:, None])[seen]
     assert torch.allclose(X / X[:, 2:], rays[seen], atol=1e-6)
 
 
-def test_coupling_follows_every_step_and_progress_is_told(
+def test_constraints_follow_every_step_one_after_the_other(
     network: ScoreNetwork, case: tuple[Tensor, Tensor, Tensor, Tensor]
 ) -> None:
     seen: list[Tensor] = []
-    coupled: list[int] = []
     steps: list[int] = []
 
-    def couple(step: int, x: Tensor) -> Tensor:
-        coupled.append(step)
+    def first(x: Tensor, step: int) -> Tensor:
+        steps.append(step)
         seen.append(x)
         return torch.full_like(x, float(len(seen)))
 
-    x, _ = optimise(network, fast_schedule(4), *case, couple=couple, on_step=steps.append)
-    assert coupled == [0, 1, 2, 3] and steps == [1, 2, 3, 4]
-    assert torch.equal(x, torch.full_like(x, 4.0))
-    # what the coupling made is what the next step started from, and each step moved it
-    assert all(not torch.equal(after, torch.full_like(x, float(i))) for i, after in enumerate(seen))
+    def second(x: Tensor, step: int) -> Tensor:
+        return 10 * x
+
+    x, _ = optimised(network, fast_schedule(4), *case, constraints=[first, second])
+    assert steps == [0, 1, 2, 3]
+    assert torch.equal(x, torch.full_like(x, 40.0))
+    # what the constraints made is what the next step started from, and each step moved it
+    assert all(not torch.equal(after, torch.full_like(x, 10.0 * i)) for i, after in enumerate(seen))
 
 
 def test_poses_of_a_batch_do_not_mix_and_inputs_stay(
     network: ScoreNetwork, case: tuple[Tensor, Tensor, Tensor, Tensor]
 ) -> None:
     kept = [value.clone() for value in case]
-    x, T = optimise(network, fast_schedule(8), *case)
-    alone_x, alone_T = optimise(network, fast_schedule(8), *(value[2:3] for value in case))
+    x, T = optimised(network, fast_schedule(8), *case)
+    alone_x, alone_T = optimised(network, fast_schedule(8), *(value[2:3] for value in case))
     assert torch.allclose(x[2:3], alone_x, atol=1e-4) and torch.allclose(T[2:3], alone_T, atol=1e-3)
     assert all(torch.equal(value, before) for value, before in zip(case, kept, strict=True))

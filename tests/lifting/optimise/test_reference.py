@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,15 +12,17 @@ from numpy.typing import NDArray
 
 from detectors.layouts import H36M_17
 from lifting.benchmarks.hypotheses import Chooser, FastHypotheses, ReferenceHypotheses
-from lifting.body.infants import typical_infant
+from lifting.body.infants import root_of, typical_infant
+from lifting.evidence import Evidence
 from lifting.initial.weights import Templates
 from lifting.lifter import Lifter
-from lifting.optimise.loop import optimise
-from lifting.optimise.reference import InfantProtocol, PublishedIPO, adam_ipo, lift_infants, lift_reference
+from lifting.optimise.loop import State, optimise
+from lifting.optimise.reference import PublishedIPO, ReferenceSolver, adam_ipo
 from lifting.optimise.schedule import Schedule, reference_schedule
-from lifting.prior.network import ScoreNetwork
+from lifting.prior.network import FoldedScoreNetwork, ScoreNetwork
 from lifting.prior.weights import Prior
 from lifting.settings import LiftSettings
+from pipeline.evaluate.protocol import load_benchmark
 from tests.benchmark_files import people
 
 STEPS = 10
@@ -37,53 +40,63 @@ def poses(starts: Templates) -> torch.Tensor:
     return torch.from_numpy(starts.poses[10][:2])
 
 
-def test_the_published_steps_from_every_start(network: ScoreNetwork, poses: torch.Tensor, rays: NDArray) -> None:
-    seen = torch.from_numpy(rays).float()
-    trust = torch.ones(seen.shape[:2])
-    protocol = PublishedIPO(joints=(0, 1, 4), axes="y", distance_m=3.0, distance_scale=(0.5, 2.0), frozen=0.4)
-    done: list[int] = []
-    found = lift_reference(network, protocol, poses, seen, trust, steps=STEPS, batch_rows=3, on_progress=done.append)
-    assert found.shape == (2, 5, 17, 3) and done == [3, 5, 8, 10]
-    schedule = reference_schedule(STEPS)
-    assert schedule.frozen == 2
-    for index in range(2):
-        x, T = adam_ipo(
-            poses[index : index + 1], seen, trust, joints=(0, 1, 4), axes="y", distance_m=3.0, distance_scale=(0.5, 2.0)
-        )
-        late = type(schedule)(**{**vars(schedule), "frozen": 4})
-        x, T = optimise(network, late, x, T, seen, trust)
-        assert torch.allclose(found[index], x + T[:, None], atol=1e-4)
+def test_the_published_steps(network: ScoreNetwork, poses: torch.Tensor, rays: NDArray) -> None:
+    evidence = Evidence.apart(torch.from_numpy(rays).float(), torch.ones(rays.shape[:2]))
+    options = {"joints": (0, 1, 4), "axes": "y", "distance_m": 3.0, "distance_scale": (0.5, 2.0)}
+    solver = ReferenceSolver(network, PublishedIPO(**options, frozen=0.4), poses[0], STEPS, batch_rows=3)
+    begin = adam_ipo(poses[:1], evidence.rays, evidence.confidence, **options)
+    schedule = replace(reference_schedule(STEPS), frozen=4)
+    by_hand = optimise(FoldedScoreNetwork(network, schedule.times, torch.float32), schedule, begin, evidence)
+    assert torch.allclose(solver.solve(evidence).X, by_hand.X, atol=1e-4)
 
 
 @pytest.mark.parametrize("steps", [4, 14, 15, 1000])
-def test_the_translation_is_fixed_as_long_as_published(
-    steps: int, monkeypatch: pytest.MonkeyPatch, network: ScoreNetwork, poses: torch.Tensor
-) -> None:
-    frozen: list[int] = []
-
-    def seen(network: object, schedule: Schedule, x: torch.Tensor, T: torch.Tensor, *_: object) -> Any:
-        frozen.append(schedule.frozen)
-        return x, T
-
-    monkeypatch.setattr("lifting.optimise.reference.optimise", seen)
-    monkeypatch.setattr("lifting.optimise.reference.adam_ipo", lambda poses, rays, *_, **__: (rays, rays[:, 0]))
-    lift_reference(network, PublishedIPO(), poses[:1], torch.ones(2, 17, 3), torch.ones(2, 17), steps=steps)
-    assert frozen == [reference_schedule(steps).frozen] == [steps // 5]
+def test_the_translation_is_fixed_for_a_fifth_rounded_down(steps: int) -> None:
+    assert reference_schedule(steps).frozen == steps // 5
 
 
-def test_infants_begin_on_their_rays(network: ScoreNetwork, rays: NDArray) -> None:
-    seen = torch.from_numpy(rays).float()
-    trust = torch.ones(seen.shape[:2])
-    start = torch.from_numpy(typical_infant())
-    protocol = PublishedIPO(axes="xyz", distance_m=1.0, distance_scale=(0.0, 4.0), frozen=0.5, from_rays=True)
-    found = lift_reference(network, protocol, start[None], seen, trust, steps=STEPS)
-    by_hand = lift_infants(network, start, seen, trust, InfantProtocol(1.0, (0.0, 4.0), STEPS, 0.5))
-    assert torch.allclose(found[0], by_hand, atol=1e-5)
+@pytest.mark.parametrize("joints", [17, 12])
+def test_infants_begin_on_their_rays(joints: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[State] = []
+
+    def watched(denoise: object, schedule: Schedule, state: State, *rest: object) -> State:
+        begun.append(state)
+        assert (len(schedule), schedule.frozen) == (1000, 950)
+        return state
+
+    monkeypatch.setattr("lifting.optimise.reference.optimise", watched)
+    infant = torch.from_numpy(typical_infant(joints))
+    X = torch.stack([infant, infant]) + torch.tensor([[[0.1, -0.05, 0.9]], [[0.0, 0.0, 1.4]]])
+    seen = Evidence.apart(X / X[..., 2:], torch.ones(2, joints))
+    found = ReferenceSolver(ScoreNetwork(joints, 32, 8), load_benchmark("mini-rgbd").ipo, infant).solve(seen).X
+    # flat, at the distance that the size of an infant tells, and seen as it was
+    assert begun[0].x[..., 2].abs().max() < 1e-5
+    assert torch.allclose(root_of(found)[:, 0, 2], torch.tensor([0.9, 1.4]), rtol=0.06)
+    assert torch.allclose(found / found[..., 2:], seen.rays, atol=1e-4)
+
+
+def test_a_prior_of_larger_bodies_sees_larger_infants() -> None:
+    infant = torch.from_numpy(typical_infant())
+    X = infant[None] + torch.tensor([0.0, 0.0, 1.0])
+    seen, met = Evidence.apart(X / X[..., 2:], torch.ones(1, 17)), []
+
+    class Nothing(ScoreNetwork):
+        def folded(self, *args: object, **options: object) -> Any:
+            def noise(x: torch.Tensor, step: int) -> torch.Tensor:
+                met.append(float(x.norm()))
+                return torch.zeros_like(x)
+
+            return noise
+
+    network, ipo = Nothing(17, 32, 8), load_benchmark("mini-rgbd").ipo
+    plain, larger = (ReferenceSolver(network, ipo, infant, 5, size=size).solve(seen).X for size in (1.0, 2.8))
+    assert torch.allclose(plain, larger, rtol=0.02, atol=0.01)
+    assert met[5] / met[0] == pytest.approx(2.8, rel=0.02)
 
 
 def test_reference_hypotheses_are_numbered_as_the_starts(prior: Prior, starts: Templates, rays: NDArray) -> None:
     many = ReferenceHypotheses(prior, starts.poses[10], PublishedIPO(), STEPS, CPU)
-    assert many.count == 10 and many.describe()["start"]["joints"] == "all"
+    assert many.count == 10 and many.describe()["ipo"]["joints"] == "all"
     one = ReferenceHypotheses(prior, starts.poses[10][7:8], PublishedIPO(), STEPS, CPU)
     confidence = np.ones(rays.shape[:2])
     assert np.array_equal(many.lift(7, rays, confidence), one.lift(0, rays, confidence))
@@ -103,7 +116,7 @@ def test_fast_hypotheses_begin_with_starting_poses(prior: Prior, starts: Templat
     confidence = np.ones(rays.shape[:2])
     lifted = [many.lift(which, rays, confidence) for which in (0, 4, 0)]
     assert np.array_equal(lifted[0], lifted[2]) and not np.allclose(lifted[0], lifted[1], atol=1e-3)
-    assert "template pose" in many.describe()["start"] and many.count == 10
+    assert "template pose" in many.describe()["ipo"] and many.count == 10
     with pytest.raises(KeyError):
         FastHypotheses(prior, starts, 3, LiftSettings(), CPU)
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 import torch
 
-from lifting.optimise.schedule import fast_schedule, reference_schedule, refining_schedule
+from lifting.initial.weights import Templates
+from lifting.optimise.fast import FastSolver
+from lifting.optimise.presets import make_solver
+from lifting.optimise.schedule import Schedule, fast_schedule, reference_schedule, refining_schedule
 from lifting.prior.sde import marginal_std
+from lifting.prior.weights import Prior
 from lifting.settings import LiftSettings
 
 
@@ -22,7 +25,7 @@ def by_hand(t: float) -> tuple[float, float, float]:
 
 @pytest.mark.parametrize(("step", "time"), [(0, 0.1), (999, 0.01)])
 def test_reference_coefficients(step: int, time: float) -> None:
-    schedule = reference_schedule()
+    schedule = reference_schedule(1000)
     beta, g2, std = by_hand(time)
     assert schedule.times[step].item() == pytest.approx(time, rel=1e-12)
     assert schedule.drift[step].item() == pytest.approx(beta / 2 / 1000, rel=1e-9)
@@ -30,7 +33,7 @@ def test_reference_coefficients(step: int, time: float) -> None:
 
 
 def test_reference_schedule_by_the_numbers() -> None:
-    schedule = reference_schedule()
+    schedule = reference_schedule(1000)
     assert len(schedule) == 1000 and schedule.frozen == 200 and schedule.relax == 1.0
     assert schedule.drift[0].item() == pytest.approx(0.001045, rel=1e-9)
     assert schedule.denoise[0].item() == pytest.approx(0.00396323, rel=1e-5)
@@ -72,24 +75,25 @@ def test_options_of_the_fast_schedule() -> None:
 
 
 def test_presets_differ_in_the_step_to_the_ray() -> None:
-    fast, reference = fast_schedule(), reference_schedule()
+    fast, reference = fast_schedule(40), reference_schedule(1000)
     assert fast.weighted and fast.relax == 1.8 and len(fast) == 40 and fast.frozen == 8
     assert fast.times[[0, -1]].tolist() == pytest.approx([0.1, 0.03])
     assert not reference.weighted and reference.relax == 1.0
 
 
-def test_settings_choose_the_schedule() -> None:
-    fast, grid, reference = LiftSettings(), LiftSettings(ipo="grid"), LiftSettings(preset="reference")
-    assert torch.equal(fast.schedule().denoise, refining_schedule().denoise) and fast.schedule().weighted
-    assert torch.equal(grid.schedule().denoise, fast_schedule().denoise)
+def test_settings_choose_the_schedule(prior: Prior, starts: Templates) -> None:
+    def schedule(**settings: Any) -> Schedule:
+        solver = make_solver(LiftSettings(**settings), prior.network, starts, torch.device("cpu"), 300)
+        return solver.schedule if isinstance(solver, FastSolver) else reference_schedule(solver.steps)
+
+    fast, grid, reference = schedule(), schedule(ipo="grid"), schedule(preset="reference")
+    assert (len(fast), len(grid), len(reference)) == (14, 40, 1000)
+    assert fast.weighted and grid.weighted
     # what is nearly right already must not be made noisy again
-    assert (
-        fast.schedule().times[0] < grid.schedule().times[0] and fast.schedule().times[-1] == grid.schedule().times[-1]
-    )
-    assert torch.equal(reference.schedule().denoise, reference_schedule(1000).denoise)
-    assert not reference.schedule().weighted
-    assert len(replace(fast, steps=7).schedule()) == len(replace(reference, steps=7).schedule()) == 7
-    assert len(replace(fast, steps=1).schedule()) == len(replace(reference, steps=1).schedule()) == 1
+    assert fast.times[0] < grid.times[0] and fast.times[-1] == grid.times[-1]
+    assert torch.equal(fast.denoise, refining_schedule(14).denoise)
+    for steps in (1, 7):
+        assert len(schedule(steps=steps)) == len(schedule(preset="reference", steps=steps)) == steps
 
 
 @pytest.mark.parametrize("steps", [0, -3])

@@ -7,7 +7,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from lifting.temporal.kernel import neighbour_rows, time_kernel
+from lifting.temporal.kernel import time_kernel
+from lifting.temporal.neighbours import neighbour_rows
 
 
 def one_group(count: int) -> NDArray[np.int64]:

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from lifting.body.infants import limbs, root_of
 from lifting.body.joints import IN_LIMBS_12
-from lifting.optimise.reference import InfantProtocol
 from lifting.prior.control import ControlNetwork
 from lifting.prior.network import ScoreNetwork
 from lifting.prior.weights import Prior
@@ -21,6 +20,7 @@ from lifting.training.engine import RunState, fit
 from lifting.training.infant_scores import infant_scores
 from lifting.training.prior import denoising, validation_losses
 from lifting.training.variety.infants import infant_poses
+from pipeline.evaluate.protocol import load_benchmark
 
 CPU = torch.device("cpu")
 PLAIN = AdaptSettings(mirror=0.0, size=0.0, roll=0.0)
@@ -115,9 +115,9 @@ def test_few_poses_shift_a_prior(infants: Tensor, kind: str, joints: int) -> Non
 
 
 def test_scores_tell_a_good_prior_from_a_bad_one(prior: Prior, infants: Tensor, network: ScoreNetwork) -> None:
-    short = InfantProtocol(steps=60)
+    ipo = load_benchmark("mini-rgbd").ipo
     adult, random = (
-        infant_scores(net, infants[:12], AdaptSettings(), (0.0, 20.0), size=2.8, protocol=short)
+        infant_scores(net, infants[:12], AdaptSettings(), (0.0, 20.0), ipo=ipo, steps=60, size=2.8)
         for net in (prior.network, network)
     )
     assert list(adult) == ["loss", "mpjpe_mm_0px", "pa_mpjpe_mm_0px", "mpjpe_mm_20px", "pa_mpjpe_mm_20px"]

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lifting.body.proportions import log_proportions
-from lifting.initial.features import OFFSETS_S
 from lifting.initial.network import InitialGuess
+from lifting.temporal.neighbours import OFFSETS_S
 from lifting.training.engine import fit
 from lifting.training.initial import (
     InitialiserSettings,

@@ -62,7 +62,7 @@ def test_a_case_is_measured_in_a_process_of_its_own() -> None:
     assert len(found["seconds"]) == 1
     assert found["ms_per_pose"] == pytest.approx(found["seconds"][0] / 3 * 1000)
     settings = LiftSettings()
-    needed = dense_flops(ScoreNetwork()) * len(settings.schedule()) * settings.candidates
+    needed = dense_flops(ScoreNetwork()) * settings.optimiser_steps * settings.alternatives
     assert found["gflop_per_pose"] == pytest.approx(needed / 1e9)
     assert found["gflops"] == pytest.approx(found["gflop_per_pose"] * 3 / found["seconds"][0])
     assert 0 < found["share_of_matmul_limit"] < 1.5

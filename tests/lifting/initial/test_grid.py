@@ -20,6 +20,12 @@ from lifting.optimise.reference import adam_ipo
 X, Y, Z = torch.eye(3)
 
 
+def adam(*args: Any, **options: Any) -> tuple[Tensor, Tensor]:
+    """x and T of ``adam_ipo``."""
+    state = adam_ipo(*args, **options)
+    return state.x, state.T
+
+
 @pytest.fixture
 def pose(starts: Templates) -> Tensor:
     """``[1, 17, 3]`` the shipped mean pose, with one arm forward so that it has no symmetry."""
@@ -97,7 +103,7 @@ def test_grid_does_not_look_at_unseen_joints(pose: Tensor) -> None:
 def test_further_hypotheses_face_away(pose: Tensor) -> None:
     yaw = 2
     truth, T = pose @ turn("y", 30 * yaw).T, torch.tensor([[0.0, 0.0, 4.0]])
-    x, found = grid_poses(pose, rays_to(truth, T), torch.ones(1, 17), hypotheses=4)
+    x, found = grid_poses(pose, rays_to(truth, T), torch.ones(1, 17), alternatives=4)
     assert x.shape == (4, 1, 17, 3) and torch.all(found[..., 2] > 0)
     grid = turned_poses(pose)
     yaws = [int((grid - start).abs().amax(dim=(-1, -2)).amin(dim=1).argmin()) for start in x[:, 0]]
@@ -108,17 +114,17 @@ def test_further_hypotheses_face_away(pose: Tensor) -> None:
 
 @pytest.mark.parametrize("count", [0, 5])
 def test_grid_refuses_another_number_of_hypotheses(pose: Tensor, count: int) -> None:
-    with pytest.raises(ValueError, match="hypotheses"):
-        grid_poses(pose, torch.ones(1, 17, 3), torch.ones(1, 17), hypotheses=count)
+    with pytest.raises(ValueError, match="alternatives"):
+        grid_poses(pose, torch.ones(1, 17, 3), torch.ones(1, 17), alternatives=count)
 
 
 def test_grid_starts_are_independent_of_each_other(pose: Tensor) -> None:
     truth = torch.stack([pose[0] @ turn("y", a).T for a in (40, 200)])
     rays = rays_to(truth, torch.tensor([[0.5, 0.0, 3.0], [-0.5, 0.1, 6.0]]))
     confidence = torch.rand(2, 17, generator=torch.Generator().manual_seed(0))
-    x, T = grid_poses(pose, rays, confidence, hypotheses=2)
+    x, T = grid_poses(pose, rays, confidence, alternatives=2)
     for i in range(2):
-        alone_x, alone_T = grid_poses(pose, rays[i : i + 1], confidence[i : i + 1], hypotheses=2)
+        alone_x, alone_T = grid_poses(pose, rays[i : i + 1], confidence[i : i + 1], alternatives=2)
         assert torch.allclose(x[:, i : i + 1], alone_x) and torch.allclose(T[:, i : i + 1], alone_T, atol=1e-5)
 
 
@@ -140,10 +146,10 @@ def test_adam_recovers_a_roll_and_the_distance(pose: Tensor) -> None:
         "distance_scale": (0.5, 2.0),
         "learning_rate": 0.01,
     }
-    start_x, start_T = adam_ipo(pose, rays, confidence, steps=0, **options)
+    start_x, start_T = adam(pose, rays, confidence, steps=0, **options)
     # 3 m from the camera along the ray, not 3 m deep
     assert torch.equal(start_x, pose) and torch.allclose(start_T, 3.0 * rays[:, 0] / rays[:, 0].norm())
-    x, found = adam_ipo(pose, rays, confidence, steps=250, **options)
+    x, found = adam(pose, rays, confidence, steps=250, **options)
     assert (x - truth).norm(dim=-1).max() < 0.02
     assert (found - T).norm() < 0.1
     before, after = (reprojection_error(a + b[:, None], rays).mean() for a, b in ((start_x, start_T), (x, found)))
@@ -157,14 +163,14 @@ def test_adam_turns_about_the_free_axes_alone(pose: Tensor, axis: str, kept: int
     truth = pose @ (turn("z", 25) @ turn("y", 30) @ turn("x", 20)).T
     rays = rays_to(truth, torch.tensor([[0.0, 0.0, 3.0]]))
     options: dict[str, Any] = {"joints": tuple(range(17)), "distance_m": 3.0, "distance_scale": (0.9, 1.1)}
-    x, _ = adam_ipo(pose, rays, torch.ones(1, 17), axes=axis, steps=30, learning_rate=0.02, **options)
+    x, _ = adam(pose, rays, torch.ones(1, 17), axes=axis, steps=30, learning_rate=0.02, **options)
     moved = (x - pose).abs().amax(dim=(0, 1))
     assert moved[kept] < 1e-6 and moved.max() > 0.02
 
 
 def test_adam_finds_any_rotation_if_all_axes_are_free(pose: Tensor) -> None:
     truth, T = pose @ (turn("z", 25) @ turn("y", 30) @ turn("x", 20)).T, torch.tensor([[0.2, 0.1, 3.0]])
-    x, _ = adam_ipo(
+    x, _ = adam(
         pose, rays_to(truth, T), torch.ones(1, 17), joints=tuple(range(17)), axes="xyz",
         distance_m=3.0, distance_scale=(0.5, 2.0), steps=200, learning_rate=0.02,
     )  # fmt: skip
@@ -175,7 +181,7 @@ def test_adam_finds_any_rotation_if_all_axes_are_free(pose: Tensor) -> None:
 def test_adam_keeps_the_distance_within_its_bounds(pose: Tensor, depth: float, bound: float) -> None:
     rays = rays_to(pose, torch.tensor([[0.3 * depth, 0.0, depth]]))
     options: dict[str, Any] = {"joints": (0, 1, 4, 8), "axes": "z", "distance_m": 3.0, "distance_scale": (0.5, 2.0)}
-    _, T = adam_ipo(pose, rays, torch.ones(1, 17), steps=60, **options)
+    _, T = adam(pose, rays, torch.ones(1, 17), steps=60, **options)
     assert T.norm().item() == pytest.approx(bound)
 
 
@@ -193,7 +199,7 @@ def test_adam_looks_at_seen_joints_of_the_list_alone(pose: Tensor) -> None:
     for hidden, changed in ((confidence, [10]), (unseen, [4, 10])):
         other = rays.clone()
         other[0, changed, :2] += 5.0
-        before, after = (adam_ipo(pose, r, hidden, **options) for r in (rays, other))
+        before, after = (adam(pose, r, hidden, **options) for r in (rays, other))
         assert torch.equal(before[0], after[0]) and torch.equal(before[1], after[1])
 
 
@@ -208,9 +214,9 @@ def test_adam_treats_poses_of_a_batch_alone(pose: Tensor) -> None:
         "distance_scale": (0.5, 2.0),
         "steps": 40,
     }
-    x, T = adam_ipo(pose, rays, confidence, **options)
+    x, T = adam(pose, rays, confidence, **options)
     for i in range(2):
-        alone_x, alone_T = adam_ipo(pose, rays[i : i + 1], confidence[i : i + 1], **options)
+        alone_x, alone_T = adam(pose, rays[i : i + 1], confidence[i : i + 1], **options)
         assert torch.allclose(x[i], alone_x[0], atol=1e-4) and torch.allclose(T[i], alone_T[0], atol=1e-4)
 
 

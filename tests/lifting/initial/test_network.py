@@ -209,4 +209,3 @@ def test_the_shipped_start_sees_and_uses_proportions(start: InitialNetwork, moti
     assert known < unknown and known < wrong
     found = LearntInitialiser(start)(replace(evidence, neighbours=around, body=truth), 1)
     torch.testing.assert_close(found.x[0], learnt_poses(start, rays, confidence, body=truth).x[0])
-    assert found.body is truth

@@ -1,4 +1,4 @@
-"""What ties frames together: ``TimeKernel`` couples the poses of a window, ``smooth_track`` smooths a track.
+"""What ties frames together: ``TimeKernel`` couples poses, ``Windows`` cut long tracks, ``smooth_track`` smooths.
 
 ``OneEuro`` and ``BodyFilter`` smooth while the camera runs, as strongly as ``jitter`` says that keypoints tremble.
 """

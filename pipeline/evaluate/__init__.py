@@ -1,4 +1,4 @@
 """Figures with known answers: ``dataset`` for benchmarks, ``mocap`` and ``multiview`` for what users meet, ``live``.
 
-``Subject`` is what is measured, ``protocol`` how a data set is; ``tables`` prints.
+``Subject`` is what is measured; ``tables`` prints.
 """

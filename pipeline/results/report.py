@@ -63,8 +63,7 @@ def describe_method(lifter: Lifter) -> dict[str, Any]:
         "steps": lifter.solver.steps,
         "templates": 1,
         "alternatives": lifter.solver.alternatives,
-        "choice": "without ground truth: templates by their fit to the 2D, alternatives by how likely the prior finds "
-        "them",
+        "choice": "without ground truth: turned templates by their fit to the 2D, alternatives by the prior",
     }
 
 

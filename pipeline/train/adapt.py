@@ -169,7 +169,7 @@ def score_priors(
     from lifting.device import matmul_dtype
     from lifting.training.adapt import AdaptSettings
     from lifting.training.infant_scores import FOCAL_PX, infant_scores
-    from pipeline.evaluate.protocol import load_benchmark
+    from pipeline.protocol import load_benchmark
 
     _, poses = load_small_poses(data, joints, unmarked=1.0)
     settings = AdaptSettings(joints=joints, axes=axes)

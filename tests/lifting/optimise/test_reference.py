@@ -22,7 +22,7 @@ from lifting.optimise.schedule import Schedule, reference_schedule
 from lifting.prior.network import FoldedScoreNetwork, ScoreNetwork
 from lifting.prior.weights import Prior
 from lifting.settings import LiftSettings
-from pipeline.evaluate.protocol import load_benchmark
+from pipeline.protocol import load_benchmark
 from tests.benchmark_files import people
 
 STEPS = 10

@@ -20,7 +20,7 @@ from lifting.training.engine import RunState, fit
 from lifting.training.infant_scores import infant_scores
 from lifting.training.prior import denoising, validation_losses
 from lifting.training.variety.infants import infant_poses
-from pipeline.evaluate.protocol import load_benchmark
+from pipeline.protocol import load_benchmark
 
 CPU = torch.device("cpu")
 PLAIN = AdaptSettings(mirror=0.0, size=0.0, roll=0.0)

@@ -22,10 +22,10 @@ from lifting.prior.network import ScoreNetwork
 from lifting.prior.weights import save_prior
 from pipeline.errors import InputError, OutputError
 from pipeline.evaluate.dataset import load_dataset, measure, restricted
-from pipeline.evaluate.protocol import COMPARED, differences, load_benchmark
 from pipeline.evaluate.subject import load_subject
 from pipeline.load import load_models
 from pipeline.progress import QuietReporter
+from pipeline.protocol import COMPARED, differences, load_benchmark
 from pipeline.settings import RunSettings
 from tests.benchmark_files import WRITERS, write_dataset
 from tests.pipeline import command_line

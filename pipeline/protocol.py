@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from assets.untrusted.texts import load_toml
 from lifting.optimise.reference import PublishedIPO
 
 __all__ = ["COMPARED", "Benchmark", "differences", "load_benchmark", "published_protocol"]
@@ -47,7 +47,7 @@ class Benchmark:
 def load_benchmark(name: str) -> Benchmark:
     """The shipped protocol of a data set, by its name on the command line."""
     path = Path(str(files("configs"))) / f"{name.replace('-', '_')}.toml"
-    record = tomllib.loads(path.read_text("utf-8"))
+    record = load_toml(path)
     ipo: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in record["ipo"].items()
     }

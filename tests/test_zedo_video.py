@@ -145,7 +145,7 @@ def test_keypoints_that_make_no_sense(changes: dict[str, Any], words: str) -> No
         ({"camera": CAMERA, "fov": 40}, ValueError, "camera and fov .* twice"),
         ({"colour": "red"}, ValueError, "no setting colour"),
         ({"camera": zv.Camera.from_fov(55, (320, 240))}, zv.UserError, "for 320 x 240 pixels, the upright frames"),
-        ({"camera": "missing.toml"}, zv.UserError, "missing.toml cannot be read"),
+        ({"camera": "missing.toml"}, zv.UserError, "missing.toml does not exist"),
         ({"out": "a.avi"}, zv.UserError, "the extension decides"),
     ],
 )

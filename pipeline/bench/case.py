@@ -145,11 +145,12 @@ def _sample_rays(batch: int) -> NDArray[np.float64]:
     import numpy as np
 
     from assets.integrity import asset_path
+    from assets.untrusted.arrays import load_npz
     from lifting.geometry.camera import Camera
 
-    with np.load(asset_path("sample_truth.npz")) as stored:
-        width, height = stored["image_size"].tolist()
-        rays = Camera(stored["K"], (width, height), "sample clip").rays(stored["keypoints_px"])
+    stored = load_npz(asset_path("sample_truth.npz"))
+    width, height = stored["image_size"].tolist()
+    rays = Camera(stored["K"], (width, height), "sample clip").rays(stored["keypoints_px"])
     return np.resize(rays, (batch, *rays.shape[1:]))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import struct
 import tracemalloc
 import zipfile
@@ -290,3 +291,19 @@ def test_pictures(tmp_path: Path) -> None:
     check_pixels(path, 8192, 8192)
     path.write_text("text")
     assert exif_orientation(path) == 1
+
+
+def test_nothing_else_reads_files_of_others() -> None:
+    """One way: what libraries read files with is called in this package alone."""
+    root = Path(__file__).parents[3]
+    readers = re.compile(
+        r"\b(np\.(load|loadtxt|genfromtxt|fromfile)|torch\.load|load_file|safe_open|pickle\.loads?|json\.load|"
+        r"tomllib\.loads?|Image\.open|imread|h5py\.File|loadmat)\("
+    )
+    found = [
+        str(path.relative_to(root))
+        for package in ("detectors", "lifting", "visualize", "pipeline")
+        for path in (root / package).rglob("*.py")
+        if "make_assets" not in path.parts and readers.search(path.read_text("utf-8"))
+    ]
+    assert not found, "read files through assets.untrusted"

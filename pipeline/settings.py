@@ -4,10 +4,9 @@ The options of the command line are made from here (``pipeline.commands.options`
 why annotations, which are read here, are not postponed. Defaults of the stages are theirs.
 """
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
-from numbers import Integral, Real
+from functools import cache
 from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
@@ -34,14 +33,10 @@ DEFAULT_CONFIG = "wild"
 LIVE_PEOPLE = 3
 
 _STEPS = f"{STEPS['fast']['learnt']}, from the grid {STEPS['fast']['grid']}, reference {STEPS['reference']['learnt']}"
-# What values of a kind are called, and what they may be given as.
-_KINDS: dict[type, tuple[str, tuple[type, ...]]] = {
-    bool: ("true or false", (bool,)),
-    int: ("a whole number", (Integral,)),
-    float: ("a number", (Real,)),
-    str: ("a text", (str,)),
-    Path: ("the name of a file", (str, Path)),
-}
+
+_WORDS = {
+    bool: "true or false", int: "a whole number", float: "a number", str: "a text", Path: "the name of a file",
+}  # fmt: skip
 
 
 class Option(NamedTuple):
@@ -128,8 +123,8 @@ class RunSettings:
     )
 
     def __post_init__(self) -> None:
-        for name, setting in SETTINGS.items():
-            object.__setattr__(self, name, setting.checked(getattr(self, name)))
+        for name, value in _checked({name: getattr(self, name) for name in SETTINGS}).items():
+            object.__setattr__(self, name, value)
         given = [name for name in ("fov", "focal_px", "camera") if getattr(self, name) is not None]
         if len(given) > 1:
             flags = " and ".join(SETTINGS[name].flag for name in given)
@@ -187,43 +182,16 @@ class Setting(NamedTuple):
             shown = f"{self.default:g}" if self.kind is float else str(self.default)
         return f"{option.help}{bounds}{f' ({shown})' if shown is not None else ''}."
 
-    def checked(self, value: Any) -> Any:
-        """The value in its own type. Raises InputError if it is not allowed."""
-        if value is None and self.default is None:
-            return None
-        if not self.several:
-            return self._checked(value)
-        if isinstance(value, str) or not hasattr(value, "__iter__"):
-            raise InputError(f"{self.flag} cannot be {value!r}: it must be a list")
-        return tuple(map(self._checked, value))
-
-    def _checked(self, value: Any) -> Any:
-        option, (called, types) = self.option, _KINDS[self.kind]
-        if option.zero is not None and (value == option.zero or value is False):
-            return self.kind(0)
-        wanted = f"one of {', '.join(self.choices)}" if self.choices else called
-        right = isinstance(value, types) and (self.kind is bool or not isinstance(value, bool))
-        if right and not (self.choices and value not in self.choices):
-            found = self.kind(value)
-            if self.kind not in (int, float) or (math.isfinite(found) and self._within(found)):
-                return found
-            wanted = called + self._bounds()
-        raise InputError(f"{self.flag} cannot be {value!r}: it must be {wanted}")
-
-    def _within(self, value: float) -> bool:
-        option = self.option
-        return (
-            (option.least is None or value >= option.least)
-            and (option.most is None or value <= option.most)
-            and (option.above is None or value > option.above)
-            and (option.below is None or value < option.below)
-        )
-
-    def _bounds(self) -> str:
-        option = self.option
-        words = {"at least": option.least, "above": option.above, "at most": option.most, "below": option.below}
-        found = [f"{word} {bound:g}" for word, bound in words.items() if bound is not None]
-        return f", {' and '.join(found)}" if found else ""
+    @property
+    def wanted(self) -> str:
+        """What a value must be, in words."""
+        if self.choices:
+            return f"one of {', '.join(self.choices)}"
+        least, most, above, below = self.option[2:6]
+        words = {"at least": least, "above": above, "at most": most, "below": below}
+        bounds = " and ".join(f"{word} {bound:g}" for word, bound in words.items() if bound is not None)
+        several = "a list, each " if self.several else ""
+        return f"{several}{_WORDS[self.kind]}{f', {bounds}' if bounds else ''}"
 
 
 def _settings() -> dict[str, Setting]:
@@ -237,6 +205,39 @@ def _settings() -> dict[str, Setting]:
 
 #: The settings of a run by name.
 SETTINGS = _settings()
+
+
+def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of all settings in their own types. Raises InputError if one is not allowed."""
+    from pydantic import ValidationError
+
+    for name, setting in SETTINGS.items():
+        # To pydantic True is a number.
+        if values[name] is True and setting.kind is not bool:
+            raise InputError(f"{setting.flag} cannot be True: it must be {setting.wanted}")
+    zeros = {name: setting.option.zero for name, setting in SETTINGS.items() if setting.option.zero is not None}
+    words = {name: 0 for name, zero in zeros.items() if values[name] is False or values[name] == zero}
+    try:
+        return _model()(**{**values, **words}).model_dump()
+    except ValidationError as error:
+        first = error.errors()[0]
+        setting = SETTINGS[str(first["loc"][0])]
+        raise InputError(f"{setting.flag} cannot be {first['input']!r}: it must be {setting.wanted}") from error
+
+
+@cache
+def _model() -> Any:
+    """What checks the values: a model of pydantic, made when it is needed, since the help does without."""
+    from pydantic import ConfigDict, Field, create_model
+
+    made: dict[str, Any] = {}
+    for name, setting in SETTINGS.items():
+        least, most, above, below = setting.option[2:6]
+        bounds = Field(ge=least, le=most, gt=above, lt=below, strict=True if setting.kind is bool else None)
+        single: Any = Annotated[get_args(setting.hint)[0] if setting.several else setting.hint, bounds]
+        hint = tuple.__class_getitem__((single, ...)) if setting.several else single
+        made[name] = (hint | None if setting.default is None else hint, setting.default)
+    return create_model("RunSettings", __config__=ConfigDict(allow_inf_nan=False), **made)
 
 
 def load_settings(

@@ -186,7 +186,7 @@ def imported(folder: Path, code: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_importing_it_loads_nothing_heavy(tmp_path: Path) -> None:
-    heavy = ("torch", "cv2", "av", "onnxruntime", "matplotlib")
+    heavy = ("torch", "cv2", "av", "onnxruntime", "pydantic", "matplotlib")
     done = imported(tmp_path, f"import sys, zedo_video; print([m for m in {heavy} if m in sys.modules])")
     assert (done.stdout, done.stderr) == ("[]\n", "")
 

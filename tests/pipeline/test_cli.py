@@ -241,7 +241,7 @@ def test_several_inputs_need_names(short_clip: Path, tmp_path: Path) -> None:
 
 def test_help_is_instant_and_complete(tmp_path: Path) -> None:
     heavy = "import sys; from pipeline.commands import cli; cli.main(['--help'], standalone_mode=False); "
-    heavy += "print([m for m in ('torch', 'numpy', 'cv2', 'av', 'rich', 'scipy') if m in sys.modules])"
+    heavy += "print([m for m in ('torch', 'numpy', 'cv2', 'av', 'rich', 'pydantic', 'scipy') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert done.stdout.splitlines()[-1] == "[]"
     assert "--out" in done.stdout and "train" in done.stdout

@@ -120,7 +120,7 @@ def multiview(
     lifter, prior = load_lifter(settings)
     cameras = CAMERAS if camera == "both" else (camera,)
     detector = load_detector(detector_name, reporter=reporter)
-    if hypotheses is not None and settings.preset != "fast":
+    if hypotheses is not None and lifter.solver.published:
         raise click.UsageError("--hypotheses goes with --preset fast here: tracks are lifted, not single frames")
     many = _many(settings, hypotheses)
     report = evaluate_multiview(reference, videos, detector, lifter, prior, reporter, cameras=cameras, many=many)

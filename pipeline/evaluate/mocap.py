@@ -141,7 +141,7 @@ def evaluate_mocap(
     lift_frames(lifter, single_frame_views(data.poses, noise_px=0.0, count=1, seed=seed))  # the first call is slower
     length = sum(len(view.joints_m) for view in clips[0])
     # The published optimiser knows no neighbours: its sequences are frames alone already.
-    alone = lifter.settings.preset == "fast"
+    alone = not lifter.solver.published
     outcomes: list[Outcome] = []
     chosen_frames: list[dict[str, Any]] = []
     rng = np.random.default_rng(seed)

@@ -123,7 +123,7 @@ def load_subject(
             "versions": versions("zedo-video", "numpy", "torch"),
             "prior": prior.describe(),
             "templates_sha256": templates.sha256,
-            "initialiser_sha256": templates.network_sha256 if found.describe()["start"] == "learnt" else "",
+            "initialiser_sha256": templates.network_sha256 if found.describe()["ipo"] == "learnt" else "",
             "device": str(models.device),
             "choosing_seed": seed,
         },

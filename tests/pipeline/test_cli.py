@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lifting.optimise.schedule import refining_schedule
+from lifting.settings import STEPS
 from pipeline.results.result import load_result
 from tests.pipeline.command_line import command, leftovers, refused, run, run_apart
 from tests.pipeline.conftest import write_frames
@@ -51,7 +51,7 @@ def test_the_result_says_what_made_it(short_clip: Path, tmp_path: Path) -> None:
     assert metadata["camera"] == {"source": "--fov 40", "fov_deg": 40.0}
     assert metadata["prior"]["sha256"] and metadata["detector"]["name"] == "movenet"
     assert metadata["settings"]["person_height"] == 1.6
-    assert metadata["settings"]["lifting"]["steps"] == len(refining_schedule())
+    assert metadata["settings"]["lifting"]["steps"] == STEPS["fast"]["learnt"]
     assert metadata["settings"]["computed_on"] in ("cpu", "cuda", "mps")
     assert metadata["settings"]["templates_sha256"]
     assert metadata["video"]["file"] == "short.mp4"

@@ -83,7 +83,7 @@ def test_every_data_set_from_files_to_table(
     record = json.loads((tmp_path / "r.json").read_text("utf-8"))
     assert list(record) == ["protocol", "metrics", "per_group", "time", "provenance"]
     protocol = record["protocol"]
-    assert {*COMPARED, "evidence_error_px", "frames", "mean", "start", "prior", "seed"} <= set(protocol)
+    assert {*COMPARED, "evidence_error_px", "frames", "mean", "ipo", "prior", "seed"} <= set(protocol)
     infants = name in ("mini-rgbd", "syrip")
     assert (protocol["name"], protocol["hypotheses"], protocol["choice"]) == (name, 1, "single")
     assert (protocol["preset"], protocol["steps"]) == ("reference" if infants else "fast", 3)

@@ -139,7 +139,7 @@ def given_blocks(predicted: NDArray[np.float64]) -> Iterator[Block]:
 
 
 def lifted_blocks(measured: Measured, subject: Subject, workspace: Workspace, reporter: Reporter) -> Iterator[Block]:
-    """Lift every pose from every start; what the workspace holds is not lifted again.
+    """Lift every pose from every template; what the workspace holds is not lifted again.
 
     Raises:
         OutputError: the disk is full.
@@ -147,7 +147,7 @@ def lifted_blocks(measured: Measured, subject: Subject, workspace: Workspace, re
     poses, count = subject.seen(measured.poses), subject.hypotheses.count
     rays = poses.rays()
     blocks = [slice(first, first + subject.block_rows) for first in range(0, len(poses), subject.block_rows)]
-    # All poses from one start after the other: each start is prepared once.
+    # All poses from one template after the other: each is prepared once.
     work = [(which, block) for which in range(count) for block in blocks]
     with reporter.stage("lift", count * len(poses)) as advance:
         done = sum(len(rays[block]) for _, block in work[: workspace.count(_STAGE)])

@@ -146,9 +146,9 @@ def evaluate_mocap(
     chosen_frames: list[dict[str, Any]] = []
     rng = np.random.default_rng(seed)
     done = 0
-    starts = 0 if many is None else many.hypotheses.count
+    hypotheses = 0 if many is None else many.hypotheses.count
     passes = (4 if alone else 2) + (2 if live is not None else 0)
-    with reporter.stage("lift", 2 * count * (1 + starts) + passes * length) as advance:
+    with reporter.stage("lift", 2 * count * (1 + hypotheses) + passes * length) as advance:
 
         def lifted(new: tuple[Outcome, ...], poses: int) -> None:
             nonlocal done
@@ -160,7 +160,7 @@ def evaluate_mocap(
             lifted((lift_frames(lifter, view),), count)
             if many is not None:
                 chosen_frames += _from_many(view, many, rng)
-                lifted((), count * starts)
+                lifted((), count * hypotheses)
         for views in clips:
             if alone:
                 lifted((lift_alone(lifter, views),), length)
@@ -177,7 +177,7 @@ def evaluate_mocap(
             data, lifter, frames=count, clips=[len(view.joints_m) for view in clips[0]], noise_px=noise_px
         )
         | {"headline": f"{handed_on['name']}, noise {noise_px:g} px", "seed": seed}
-        | ({} if many is None else {"from_templates": {"hypotheses": starts, **many.protocol}})
+        | ({} if many is None else {"from_templates": {"hypotheses": hypotheses, **many.protocol}})
         | ({} if live is None else {"live": live.describe()}),
         metrics=metrics if live is None else metrics | _live_metrics(groups),
         per_group=groups,

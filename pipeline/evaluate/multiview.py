@@ -223,10 +223,10 @@ def multiview_table(report: Report) -> str:
     """The report for people."""
     rows = []
     protocol = report.protocol
-    starts = protocol.get("from_templates", {}).get("hypotheses")
+    hypotheses = protocol.get("from_templates", {}).get("hypotheses")
     measures = {"pa_mpjpe_mm": "PA-MPJPE mm", "unsmoothed_pa_mpjpe_mm": "before smoothing", "mpjpe_mm": "MPJPE mm"}
-    if starts is not None:
-        measures |= {name: f"PA, S = {starts}, {choice}" for name, choice in _OF_MANY.items()}
+    if hypotheses is not None:
+        measures |= {name: f"PA, S = {hypotheses}, {choice}" for name, choice in _OF_MANY.items()}
     for kind, average in report.metrics["cameras"].items():
         groups = [group for group in report.per_group if group["camera"] == kind]
         for group in groups:

@@ -35,11 +35,11 @@ def train_prior(
     device_name: str,
     reporter: Reporter,
     stop_after_s: float | None = None,
-    start: Prior | None = None,
+    source: Prior | None = None,
 ) -> Path | None:
     """Train until the last step, or until the time is up; the same call goes on from the checkpoint.
 
-    A new run starts from random weights or from those of ``start``; see ``run_job`` for what it leaves.
+    A new run starts from random weights or from those of ``source``; see ``run_job`` for what it leaves.
 
     Returns:
         The prior if the run is complete, else None.
@@ -58,7 +58,7 @@ def train_prior(
     seen = draw_poses(
         take_apart(torch.from_numpy(held_out)), torch.ones(len(held_out)), 2048, plain, torch.Generator().manual_seed(1)
     )
-    weights = None if start is None else start.network.state_dict()
+    weights = None if source is None else source.network.state_dict()
     job = Job(
         settings=settings,
         begin=lambda device: new_prior(settings, device, weights),
@@ -91,16 +91,16 @@ def train_initialiser(
     device_name: str,
     reporter: Reporter,
     stop_after_s: float | None = None,
-    start: InitialNetwork | None = None,
+    source: InitialNetwork | None = None,
 ) -> Path | None:
     """Train the initialiser until the last step or the time is up; see ``run_job`` for what it leaves.
 
-    A new run starts from random weights or from those of ``start``.
+    A new run starts from random weights or from those of ``source``.
 
     Returns:
         The network if the run is complete, else None.
     Raises:
-        InputError: the data or the checkpoint cannot be used, or ``start`` has another size.
+        InputError: the data or the checkpoint cannot be used, or ``source`` has another size.
     """
     from lifting.initial.weights import save_initialiser
     from lifting.training.initial import held_out_views, initialiser_errors, initialiser_objective, new_initialiser
@@ -116,11 +116,11 @@ def train_initialiser(
             figures |= {f"{figure}{name}_mm": 1000 * error for figure, error in errors.items()}
         return figures
 
-    weights = None if start is None else start.state_dict()
+    weights = None if source is None else source.state_dict()
     sizes = ("hidden", "context", "blocks", "modes")
-    if start is not None and any(getattr(start, name) != getattr(settings, name) for name in sizes):
+    if source is not None and any(getattr(source, name) != getattr(settings, name) for name in sizes):
         raise InputError(
-            f"the weights to begin with have {', '.join(f'{name} = {getattr(start, name)}' for name in sizes)}; "
+            f"the weights to begin with have {', '.join(f'{name} = {getattr(source, name)}' for name in sizes)}; "
             "give the same sizes with --config"
         )
     product = folder / "initialiser.safetensors"

@@ -40,7 +40,7 @@ def joints_of_everything() -> dict[str, np.ndarray]:
     found: dict[str, np.ndarray] = {}
     camera = Camera.from_fov(55.0, (640, 480), "golden")
     cpu = torch.device("cpu")
-    prior, starts = load_prior(), load_templates()
+    prior, templates = load_prior(), load_templates()
     frames = list(read_frames(CLIP, None, None))
     detector = load_detector("movenet")
     seen, people = [], ()
@@ -50,7 +50,7 @@ def joints_of_everything() -> dict[str, np.ndarray]:
     tracks = list(track_people(iter(seen)))
     found["keypoints"] = np.concatenate([track.keypoints_px for track in tracks])
 
-    def lifted(name: str, settings: LiftSettings, which: list[PersonTrack2D], templates: Templates = starts) -> None:
+    def lifted(name: str, settings: LiftSettings, which: list[PersonTrack2D], templates: Templates = templates) -> None:
         for track in Lifter(prior, templates, settings, cpu).lift(which, camera):
             found[f"{name}_{track.track_id}"] = track.joints_m
             found[f"{name}_{track.track_id}_raw"] = track.raw_joints_m
@@ -60,7 +60,7 @@ def joints_of_everything() -> dict[str, np.ndarray]:
     lifted("windows", LiftSettings(window=40, overlap=10), tracks)
     lifted("several", LiftSettings(alternatives=3), tracks)
     lifted("uncoupled", LiftSettings(couple_s=0.0), tracks)
-    ten = replace(starts, poses={1: starts.poses[10]})
+    ten = replace(templates, poses={1: templates.poses[10]})
     lifted("grid", LiftSettings(ipo="grid", alternatives=2), tracks, ten)
     lifted("height", LiftSettings(person_height_m=1.9, smooth_s=0.0), tracks)
     lifted("reference", LiftSettings(preset="reference", steps=30), tracks)
@@ -72,13 +72,13 @@ def joints_of_everything() -> dict[str, np.ndarray]:
         ("published", PublishedIPO(joints=(0, 1, 4), distance_m=3.0)),
         ("infants", PublishedIPO(axes="xyz", distance_m=1.0, distance_scale=(0.0, 4.0), frozen=0.95, from_rays=True)),
     ):
-        poses = torch.from_numpy(typical_infant(17)[None] if protocol.from_rays else starts.poses[10][:2])
+        poses = torch.from_numpy(typical_infant(17)[None] if protocol.from_rays else templates.poses[10][:2])
         evidence = Evidence.apart(rays, confidence)
         found[name] = np.stack(
             [ReferenceSolver(prior.network, protocol, pose, 30).solve(evidence).X.numpy() for pose in poses]
         )
 
-    live = LiveLifter(prior, starts, cpu)
+    live = LiveLifter(prior, templates, cpu)
     poses = []
     for _, time_s, people in seen:
         named = [type(person)(**{**vars(person), "track_id": 1}) for person in people[:1]]

@@ -46,7 +46,7 @@ def prior() -> Prior:
 
 
 @pytest.fixture(scope="session")
-def starts() -> Templates:
+def templates() -> Templates:
     """The shipped ones."""
     return load_templates()
 

@@ -46,10 +46,10 @@ def walk(motion: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 @pytest.fixture(scope="module")
-def lifter(prior: Prior, starts: Templates, device: torch.device) -> Make:
+def lifter(prior: Prior, templates: Templates, device: torch.device) -> Make:
     """A lifter with the shipped files and given settings."""
     mine = replace(prior, network=copy.deepcopy(prior.network))
-    return lambda settings: Lifter(mine, starts, settings, device)
+    return lambda settings: Lifter(mine, templates, settings, device)
 
 
 @pytest.fixture(scope="module")
@@ -163,9 +163,9 @@ def test_single_frames(lift: Lift, walk: NDArray[np.float64]) -> None:
     assert len(track) == 1 and pa_mpjpe(track.joints_m, walk[30:31])[0] < 0.08
 
 
-def test_people_have_the_size_of_the_average_body(plain: Track3D, starts: Templates) -> None:
+def test_people_have_the_size_of_the_average_body(plain: Track3D, templates: Templates) -> None:
     sizes = bone_lengths(plain.raw_joints_m).sum(axis=-1)
-    assert np.median(sizes) == pytest.approx(starts.size_m, rel=0.01)
+    assert np.median(sizes) == pytest.approx(templates.size_m, rel=0.01)
     assert sizes.std() < 0.05 * sizes.mean()
 
 
@@ -272,10 +272,12 @@ def test_windows_hold_every_length(lift: Lift, walk: NDArray[np.float64]) -> Non
         assert len(track) == count and np.isfinite(track.joints_m).all()
 
 
-def test_progress_counts_every_frame_of_everybody(prior: Prior, starts: Templates, walk: NDArray[np.float64]) -> None:
+def test_progress_counts_every_frame_of_everybody(
+    prior: Prior, templates: Templates, walk: NDArray[np.float64]
+) -> None:
     told: list[tuple[int, int]] = []
     # a CPU takes one window at a time
-    lifter = Lifter(prior, starts, replace(QUICK, steps=2, window=20, overlap=8), torch.device("cpu"))
+    lifter = Lifter(prior, templates, replace(QUICK, steps=2, window=20, overlap=8), torch.device("cpu"))
     hidden = hiding(seen(walk[:50]), slice(10, 13), slice(0, 17))
     lifter.lift([hidden, seen(walk[:7], track_id=2)], CAMERA, lambda done, total: told.append((done, total)))
     assert {total for _, total in told} == {54} and told[-1] == (54, 54)
@@ -295,13 +297,13 @@ def test_smoothing_can_be_switched_off(lift: Lift, walk: NDArray[np.float64]) ->
 
 
 def test_rows_without_times_are_lifted_each_for_itself(
-    lifter: Make, starts: Templates, walk: NDArray[np.float64], device: torch.device
+    lifter: Make, templates: Templates, walk: NDArray[np.float64], device: torch.device
 ) -> None:
     single = lifter(QUICK)
     rays, confidence = CAMERA.rays(CAMERA.project(walk[::20])), np.ones((6, 17))
     poses = single.lift_rows(rays, confidence, None)
     assert poses.shape == (6, 17, 3)
-    assert np.allclose(bone_lengths(poses).sum(-1), starts.size_m)
+    assert np.allclose(bone_lengths(poses).sum(-1), templates.size_m)
     alone = single.lift_rows(rays[2:3], confidence[:1], None)
     # sums are in another order for another number of rows
     assert np.abs(poses[2:3] - alone).max() < rounding(1.0, device)
@@ -332,7 +334,7 @@ def test_the_reference_preset_does_not_look_at_neighbours(lifter: Make, walk: ND
 
 @pytest.mark.usefixtures("short_adam")
 def test_the_reference_preset_knows_no_size_but_the_one_asked_for(
-    lifter: Make, starts: Templates, walk: NDArray[np.float64]
+    lifter: Make, templates: Templates, walk: NDArray[np.float64]
 ) -> None:
     rays, confidence = CAMERA.rays(CAMERA.project(walk[:8])), np.ones((8, 17))
     settings = LiftSettings(preset="reference", steps=20)
@@ -341,7 +343,7 @@ def test_the_reference_preset_knows_no_size_but_the_one_asked_for(
         for height in (None, 1.1)
     )
     # the loop keeps the size that the start happened to have
-    assert abs(np.median(bone_lengths(plain).sum(axis=-1)) / starts.size_m - 1) > 0.01
+    assert abs(np.median(bone_lengths(plain).sum(axis=-1)) / templates.size_m - 1) > 0.01
     assert np.median(stature(child)) == pytest.approx(1.1)
     assert np.ptp(child / plain) < 1e-6
 
@@ -370,13 +372,13 @@ def test_the_lens_is_undone(lift: Lift, plain: Track3D, walk: NDArray[np.float64
     assert np.median(mpjpe(lift(track, camera=lens)[0].joints_m, plain.joints_m)) < 0.01
 
 
-def test_the_prior_of_the_caller_stays_where_it_is(prior: Prior, starts: Templates) -> None:
+def test_the_prior_of_the_caller_stays_where_it_is(prior: Prior, templates: Templates) -> None:
     mine = replace(prior, network=copy.deepcopy(prior.network))
-    Lifter(mine, starts, QUICK, torch.device("meta"))
+    Lifter(mine, templates, QUICK, torch.device("meta"))
     assert {parameter.device.type for parameter in mine.network.parameters()} == {"cpu"}
 
 
-def test_settings_that_the_files_do_not_allow(prior: Prior, starts: Templates) -> None:
+def test_settings_that_the_files_do_not_allow(prior: Prior, templates: Templates) -> None:
     infant = replace(prior, network=ScoreNetwork(joints=12, hidden=32, embed=8), name="infant")
     with pytest.raises(ValueError, match="infant has 12 joints"):
-        Lifter(infant, starts, LiftSettings(), torch.device("cpu"))
+        Lifter(infant, templates, LiftSettings(), torch.device("cpu"))

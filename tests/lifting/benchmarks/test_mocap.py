@@ -102,8 +102,8 @@ class TestScores:
 
 class TestLifting:
     @pytest.fixture
-    def lifter(self, prior: Prior, starts: Templates) -> Lifter:
-        return Lifter(prior, starts, LiftSettings(steps=8), torch.device("cpu"))
+    def lifter(self, prior: Prior, templates: Templates) -> Lifter:
+        return Lifter(prior, templates, LiftSettings(steps=8), torch.device("cpu"))
 
     @pytest.fixture
     def views(self, motion: Poses) -> list[SyntheticView]:

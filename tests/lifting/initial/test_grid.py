@@ -27,9 +27,9 @@ def adam(*args: Any, **options: Any) -> tuple[Tensor, Tensor]:
 
 
 @pytest.fixture
-def pose(starts: Templates) -> Tensor:
+def pose(templates: Templates) -> Tensor:
     """``[1, 17, 3]`` the shipped mean pose, with one arm forward so that it has no symmetry."""
-    pose = torch.from_numpy(starts.poses[1].copy())
+    pose = torch.from_numpy(templates.poses[1].copy())
     pose[0, 12] += torch.tensor([0.1, -0.2, -0.1])
     pose[0, 13] += torch.tensor([0.1, -0.5, -0.3])
     return pose
@@ -82,8 +82,8 @@ def test_grid_finds_a_turned_pose(pose: Tensor, yaw: float, roll: float) -> None
     assert torch.allclose(found[0], T, atol=1e-3)
 
 
-def test_grid_chooses_among_starting_poses(starts: Templates) -> None:
-    poses = torch.from_numpy(starts.poses[10])
+def test_grid_chooses_among_starting_poses(templates: Templates) -> None:
+    poses = torch.from_numpy(templates.poses[10])
     truth = poses @ turn("y", 120).T
     T = torch.tensor([0.1, 0.0, 4.0]).expand(10, 3)
     x, found = grid_poses(poses, rays_to(truth, T), torch.ones(10, 17))

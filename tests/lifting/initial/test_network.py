@@ -1,4 +1,4 @@
-"""The initialiser: what it says is a start."""
+"""The initialiser: what it says is where the optimiser begins."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ def rays_of(X: Tensor) -> Tensor:
 
 
 @pytest.fixture
-def start(starts: Templates) -> InitialNetwork:
-    assert starts.network is not None
-    return starts.network
+def shipped(templates: Templates) -> InitialNetwork:
+    assert templates.network is not None
+    return templates.network
 
 
 def standing(X: Tensor) -> Evidence:
     return Evidence(rays_of(X), torch.ones(X.shape[:2]), torch.arange(len(X)), len(X))
 
 
-def test_the_shipped_start_is_close(start: InitialNetwork, people: Tensor) -> None:
-    found = LearntInitialiser(start)(standing(people), 1)
+def test_the_shipped_initialiser_is_close(shipped: InitialNetwork, people: Tensor) -> None:
+    found = LearntInitialiser(shipped)(standing(people), 1)
     assert found.x.shape == (1, 12, 17, 3) and found.T.shape == (1, 12, 3)
     relative = found.x[0] - found.x[0][:, :1]
     errors = (relative - (people - people[:, :1])).norm(dim=-1).mean(dim=1)
@@ -47,42 +47,42 @@ def test_the_shipped_start_is_close(start: InitialNetwork, people: Tensor) -> No
     assert (found.T[0] - people[:, 0]).norm(dim=-1).median() < 0.5
 
 
-def test_the_expected_error_grows_with_what_is_hidden(start: InitialNetwork, people: Tensor) -> None:
+def test_the_expected_error_grows_with_what_is_hidden(shipped: InitialNetwork, people: Tensor) -> None:
     evidence = standing(people)
-    seen = LearntInitialiser(start)(evidence, 1).sigma_m
+    seen = LearntInitialiser(shipped)(evidence, 1).sigma_m
     evidence.confidence[:, [15, 16]] = 0.0
-    hidden = LearntInitialiser(start)(evidence, 1).sigma_m
+    hidden = LearntInitialiser(shipped)(evidence, 1).sigma_m
     assert seen is not None and hidden is not None and seen.shape == (12, 17)
     assert torch.all(seen[:, 1:] > 0.001) and seen.mean() < 0.1
     assert (hidden[:, 16] / seen[:, 16]).median() > 1.7 > 1.2 > (hidden[:, 3] / seen[:, 3]).median()
 
 
-def test_what_detectors_guess_is_as_good_as_not_seen(start: InitialNetwork, people: Tensor) -> None:
+def test_what_detectors_guess_is_as_good_as_not_seen(shipped: InitialNetwork, people: Tensor) -> None:
     evidence = standing(people)
     evidence.confidence[:, 1:8] = 0.0
-    without = LearntInitialiser(start)(evidence, 1).x
+    without = LearntInitialiser(shipped)(evidence, 1).x
     evidence.rays[:, 1:8, :2] += 0.3
     evidence.confidence[:, 1:8] = 0.05
-    torch.testing.assert_close(LearntInitialiser(start)(evidence, 1).x, without)
+    torch.testing.assert_close(LearntInitialiser(shipped)(evidence, 1).x, without)
     evidence.confidence[:, 1:8] = 0.3
-    assert (LearntInitialiser(start)(evidence, 1).x - without).abs().max() > 0.05
+    assert (LearntInitialiser(shipped)(evidence, 1).x - without).abs().max() > 0.05
 
 
 @pytest.mark.parametrize("hidden", [[3, 6], [2, 3, 5, 6], [9, 10], [8], [0, 1, 2, 3, 4, 5, 6, 7]])
 def test_what_is_seen_of_people_who_are_cut_off_is_close(
-    start: InitialNetwork, people: Tensor, hidden: list[int]
+    shipped: InitialNetwork, people: Tensor, hidden: list[int]
 ) -> None:
     evidence = standing(people)
     evidence.confidence[:, hidden] = 0.0
-    x = LearntInitialiser(start)(evidence, 1).x[0]
+    x = LearntInitialiser(shipped)(evidence, 1).x[0]
     seen = [joint for joint in range(17) if joint not in hidden]
     # How somebody at a desk leans towards the camera, nothing in the picture tells: the shape is judged.
     errors = pa_mpjpe(x[:, seen].double().numpy(), people[:, seen].double().numpy())
     assert np.median(errors) < 0.08
 
 
-def test_further_hypotheses_are_other_explanations(start: InitialNetwork, people: Tensor) -> None:
-    one, four = (LearntInitialiser(start)(standing(people), count) for count in (1, 4))
+def test_further_hypotheses_are_other_explanations(shipped: InitialNetwork, people: Tensor) -> None:
+    one, four = (LearntInitialiser(shipped)(standing(people), count) for count in (1, 4))
     assert torch.equal(one.x[0], four.x[0]) and four.x.shape[0] == 4
     for first in range(4):
         for second in range(first):
@@ -91,7 +91,7 @@ def test_further_hypotheses_are_other_explanations(start: InitialNetwork, people
     assert reprojection_error(four.x + four.T[:, :, None], rays_of(people)).mean() < 0.04
 
 
-def test_neighbours_in_time_help(start: InitialNetwork, motion: NDArray[np.float64]) -> None:
+def test_neighbours_in_time_help(shipped: InitialNetwork, motion: NDArray[np.float64]) -> None:
     X = torch.from_numpy(motion * [1.0, -1.0, -1.0]).float() + torch.tensor([0.3, 0.0, 4.0])
     noise = 0.01 * torch.randn(X.shape, generator=torch.Generator().manual_seed(0)) * torch.tensor([1.0, 1.0, 0.0])
     rays = rays_of(X) + noise
@@ -100,7 +100,7 @@ def test_neighbours_in_time_help(start: InitialNetwork, motion: NDArray[np.float
     around = neighbour_rows(np.arange(len(X)) / 30, group.numpy(), OFFSETS_S, CPU)
 
     def error(neighbours: object) -> float:
-        x = LearntInitialiser(start)(replace(evidence, neighbours=neighbours), 1).x[0]  # type: ignore[arg-type]
+        x = LearntInitialiser(shipped)(replace(evidence, neighbours=neighbours), 1).x[0]  # type: ignore[arg-type]
         return float(((x - x[:, :1]) - (X - X[:, :1])).norm(dim=-1).mean())
 
     assert error(around) < error(None)
@@ -191,7 +191,9 @@ def test_a_body_that_is_told_counts(small: InitialNetwork) -> None:
     torch.testing.assert_close(small(seen, log_spread, body).pose[:1], guess.pose[:1])
 
 
-def test_the_shipped_start_sees_and_uses_proportions(start: InitialNetwork, motion: NDArray[np.float64]) -> None:
+def test_the_shipped_initialiser_sees_and_uses_proportions(
+    shipped: InitialNetwork, motion: NDArray[np.float64]
+) -> None:
     X = torch.from_numpy(motion * [1.0, -1.0, -1.0]).float() + torch.tensor([0.3, 0.0, 4.0])
     # shanks a tenth shorter than this person's
     for knee, ankle in ((2, 3), (5, 6)):
@@ -202,10 +204,10 @@ def test_the_shipped_start_sees_and_uses_proportions(start: InitialNetwork, moti
     truth = log_proportions(X)
 
     def error(body: Tensor | None) -> float:
-        x = learnt_poses(start, rays, confidence, body=body).x[0]
+        x = learnt_poses(shipped, rays, confidence, body=body).x[0]
         return float(((x - x[:, :1]) - (X - X[:, :1])).norm(dim=-1).mean())
 
     unknown, known, wrong = error(None), error(truth), error(truth + 0.15 * torch.tensor([0, 0, 0, 0, -1, 1, -1, 1.0]))
     assert known < unknown and known < wrong
-    found = LearntInitialiser(start)(replace(evidence, neighbours=around, body=truth), 1)
-    torch.testing.assert_close(found.x[0], learnt_poses(start, rays, confidence, body=truth).x[0])
+    found = LearntInitialiser(shipped)(replace(evidence, neighbours=around, body=truth), 1)
+    torch.testing.assert_close(found.x[0], learnt_poses(shipped, rays, confidence, body=truth).x[0])

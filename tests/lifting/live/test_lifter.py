@@ -37,8 +37,8 @@ def clip() -> tuple[NDArray[np.float32], NDArray[np.float64], Camera]:
 
 
 @pytest.fixture
-def lifter(prior: Prior, starts: Templates) -> LiveLifter:
-    return LiveLifter(prior, starts, torch.device("cpu"))
+def lifter(prior: Prior, templates: Templates) -> LiveLifter:
+    return LiveLifter(prior, templates, torch.device("cpu"))
 
 
 def person(keypoints: NDArray[np.float32], track_id: int | None = 1, confidence: float = 1.0) -> Person2D:
@@ -63,13 +63,13 @@ def test_poses_are_right_steady_and_where_they_are_seen(lifter: LiveLifter, clip
     assert all(np.isfinite(pose.sigma_m).all() and (pose.sigma_m > 0).all() for pose in poses)
 
 
-def test_what_does_not_tremble_does_not_lag(prior: Prior, starts: Templates, clip) -> None:  # type: ignore[no-untyped-def]
+def test_what_does_not_tremble_does_not_lag(prior: Prior, templates: Templates, clip) -> None:  # type: ignore[no-untyped-def]
     keypoints, _, camera = clip
     noisy = keypoints + np.random.default_rng(0).normal(size=keypoints.shape).astype(np.float32) * 6
 
     def moved(keypoints: NDArray[np.float32], noise_m: float) -> float:
         """How far the filter moves joints, after the time in which it learns about the noise."""
-        lifter = LiveLifter(prior, starts, torch.device("cpu"), LiveSettings(noise_m=noise_m))
+        lifter = LiveLifter(prior, templates, torch.device("cpu"), LiveSettings(noise_m=noise_m))
         poses = lifted(lifter, keypoints, camera)[15:]
         return float(np.mean([np.linalg.norm(pose.joints_m - pose.raw_joints_m, axis=-1) for pose in poses]))
 
@@ -81,11 +81,11 @@ def test_what_does_not_tremble_does_not_lag(prior: Prior, starts: Templates, cli
     assert moved(still, LiveSettings().noise_m) <= moved(still, never)
 
 
-def test_the_body_keeps_its_size(lifter: LiveLifter, starts: Templates, clip) -> None:  # type: ignore[no-untyped-def]
+def test_the_body_keeps_its_size(lifter: LiveLifter, templates: Templates, clip) -> None:  # type: ignore[no-untyped-def]
     keypoints, _, camera = clip
     poses = lifted(lifter, keypoints, camera)
     sizes = [bone_lengths(pose.raw_joints_m).sum() for pose in poses]
-    np.testing.assert_allclose(sizes, starts.size_m, rtol=1e-4)
+    np.testing.assert_allclose(sizes, templates.size_m, rtol=1e-4)
     # bones of neighbouring frames agree: they are those of the past
     lengths = np.stack([bone_lengths(pose.raw_joints_m) for pose in poses[20:]])
     assert np.abs(np.diff(lengths, axis=0)).max() < 0.01
@@ -128,15 +128,15 @@ def test_what_is_known_of_a_body_is_weighed_and_fades() -> None:
     assert body.mean().abs().max() < 0.01
 
 
-def test_a_height_sets_the_scale(prior: Prior, starts: Templates, clip) -> None:  # type: ignore[no-untyped-def]
+def test_a_height_sets_the_scale(prior: Prior, templates: Templates, clip) -> None:  # type: ignore[no-untyped-def]
     keypoints, _, camera = clip
-    tall = LiveLifter(prior, starts, torch.device("cpu"), LiveSettings(person_height_m=1.9))
+    tall = LiveLifter(prior, templates, torch.device("cpu"), LiveSettings(person_height_m=1.9))
     assert stature(lifted(tall, keypoints[:3], camera)[-1].raw_joints_m) == pytest.approx(1.9, abs=1e-3)
 
 
-def test_people_do_not_know_each_other(prior: Prior, starts: Templates, clip) -> None:  # type: ignore[no-untyped-def]
+def test_people_do_not_know_each_other(prior: Prior, templates: Templates, clip) -> None:  # type: ignore[no-untyped-def]
     keypoints, _, camera = clip
-    alone, both = (LiveLifter(prior, starts, torch.device("cpu")) for _ in range(2))
+    alone, both = (LiveLifter(prior, templates, torch.device("cpu")) for _ in range(2))
     expected = lifted(alone, keypoints[:8], camera)
     for n in range(8):
         found = both.lift([person(keypoints[n]), person(keypoints[n + 20] + 40, 7)], n / FPS, camera)
@@ -185,15 +185,15 @@ def test_joints_that_are_not_seen(lifter: LiveLifter, clip) -> None:  # type: ig
     assert lifter.lift([person(keypoints[1], confidence=0.05)], 0.1, camera) == []
 
 
-def test_what_cannot_be_lifted_is_said(prior: Prior, starts: Templates, lifter: LiveLifter, clip) -> None:  # type: ignore[no-untyped-def]
+def test_what_cannot_be_lifted_is_said(prior: Prior, templates: Templates, lifter: LiveLifter, clip) -> None:  # type: ignore[no-untyped-def]
     keypoints, _, camera = clip
     with pytest.raises(ValueError, match="tracked"):
         lifter.lift([person(keypoints[0], None)], 0.0, camera)
     with pytest.raises(ValueError, match="initialiser"):
-        LiveLifter(prior, replace(starts, network=None), torch.device("cpu"))
+        LiveLifter(prior, replace(templates, network=None), torch.device("cpu"))
 
 
-def test_only_the_last_frames_move(prior: Prior, starts: Templates, clip, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+def test_only_the_last_frames_move(prior: Prior, templates: Templates, clip, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
     """Three of each person, whoever came when; those before them still count."""
     keypoints, _, camera = clip
     optimised: list[int] = []
@@ -203,13 +203,13 @@ def test_only_the_last_frames_move(prior: Prior, starts: Templates, clip, monkey
         return optimise(denoise, schedule, state, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr("lifting.live.lifter.optimise", counting)
-    lifter = LiveLifter(prior, starts, torch.device("cpu"), LiveSettings(rows=7, moving=3, calm_m_s=0.0))
+    lifter = LiveLifter(prior, templates, torch.device("cpu"), LiveSettings(rows=7, moving=3, calm_m_s=0.0))
     for n in range(8):
         people = [person(keypoints[n])] + ([person(keypoints[n + 9], 2)] if n >= 6 else [])
         lifter.lift(people, n / FPS, camera)
     assert optimised == [1, 2, 3, 3, 3, 3, 3 + 1, 3 + 2]
-    short = LiveLifter(prior, starts, torch.device("cpu"), LiveSettings(rows=3, moving=3))
-    held = LiveLifter(prior, starts, torch.device("cpu"), LiveSettings(rows=7, moving=3))
+    short = LiveLifter(prior, templates, torch.device("cpu"), LiveSettings(rows=3, moving=3))
+    held = LiveLifter(prior, templates, torch.device("cpu"), LiveSettings(rows=7, moving=3))
     few, many = (lifted(lifter, keypoints[:12], camera)[-1].raw_joints_m for lifter in (short, held))
     assert 1e-4 < np.abs(few - many).max() < 0.1
 
@@ -227,11 +227,11 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return taken
 
 
-def test_calm_frames_take_fewer_steps(prior: Prior, starts: Templates, clip, steps: list[int]) -> None:  # type: ignore[no-untyped-def]
+def test_calm_frames_take_fewer_steps(prior: Prior, templates: Templates, clip, steps: list[int]) -> None:  # type: ignore[no-untyped-def]
     """Each person for themselves: one who comes does not change what is made of the other."""
     keypoints, _, camera = clip
     settings = LiveSettings(steps=4, calm_steps=2)
-    lifter = LiveLifter(prior, starts, torch.device("cpu"), settings)
+    lifter = LiveLifter(prior, templates, torch.device("cpu"), settings)
     alone = [lifter.lift([person(keypoints[0])], n / FPS, camera)[0] for n in range(5)]
     # who is new is lifted with care; who stands still is as expected
     assert steps == [4, 2, 2, 2, 2]
@@ -260,10 +260,10 @@ def test_calm_frames_take_fewer_steps(prior: Prior, starts: Templates, clip, ste
 
 
 @pytest.mark.parametrize("fps", [20, 60, 120])
-def test_quick_cameras_do_not_cost_more(prior: Prior, starts: Templates, clip, steps: list[int], fps: int) -> None:  # type: ignore[no-untyped-def]
+def test_quick_cameras_do_not_cost_more(prior: Prior, templates: Templates, clip, steps: list[int], fps: int) -> None:  # type: ignore[no-untyped-def]
     """Keypoints that tremble do so whenever the next frame comes."""
     keypoints, _, camera = clip
-    lifter = LiveLifter(prior, starts, torch.device("cpu"), LiveSettings(steps=3, calm_steps=1))
+    lifter = LiveLifter(prior, templates, torch.device("cpu"), LiveSettings(steps=3, calm_steps=1))
     rng = np.random.default_rng(0)
     for n in range(12):
         lifter.lift([person((keypoints[0] + rng.normal(0, 3, (17, 2))).astype(np.float32))], n / fps, camera)

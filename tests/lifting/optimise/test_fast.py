@@ -49,18 +49,18 @@ def poses(motion: NDArray[np.float64], device: torch.device) -> Tensor:
 
 
 @pytest.fixture
-def energy(trained: ScoreNetwork, starts: Templates, device: torch.device) -> Callable[[Tensor], Tensor]:
+def energy(trained: ScoreNetwork, templates: Templates, device: torch.device) -> Callable[[Tensor], Tensor]:
     noise = energy_noise(torch.Generator().manual_seed(0)).to(device)
-    return lambda X: prior_energy(trained, X, starts.size_m, noise, torch.float32)
+    return lambda X: prior_energy(trained, X, templates.size_m, noise, torch.float32)
 
 
 @pytest.fixture
-def grid(starts: Templates, device: torch.device) -> GridInitialiser:
-    return GridInitialiser(torch.from_numpy(starts.poses[1]).to(device))
+def grid(templates: Templates, device: torch.device) -> GridInitialiser:
+    return GridInitialiser(torch.from_numpy(templates.poses[1]).to(device))
 
 
 @pytest.fixture
-def run(trained: ScoreNetwork, starts: Templates, grid: GridInitialiser, device: torch.device) -> Solve:
+def run(trained: ScoreNetwork, templates: Templates, grid: GridInitialiser, device: torch.device) -> Solve:
     """``FastSolver`` in float32 with everything that the files hold."""
 
     def solved(
@@ -76,7 +76,7 @@ def run(trained: ScoreNetwork, starts: Templates, grid: GridInitialiser, device:
             network=trained,
             schedule=fast_schedule(steps),
             initialiser=start,
-            mean_bones_m=torch.from_numpy(starts.bone_lengths_m).float().to(device),
+            mean_bones_m=torch.from_numpy(templates.bone_lengths_m).float().to(device),
             alternatives=alternatives,
             bones=bones,
             noise=energy_noise(torch.Generator().manual_seed(0)).to(device),

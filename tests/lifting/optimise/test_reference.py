@@ -1,4 +1,4 @@
-"""The published optimiser from many starts, and hypotheses of both presets."""
+"""The published optimiser from many templates, and hypotheses of both presets."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def rays() -> NDArray[np.float64]:
 
 
 @pytest.fixture(scope="module")
-def poses(starts: Templates) -> torch.Tensor:
-    return torch.from_numpy(starts.poses[10][:2])
+def poses(templates: Templates) -> torch.Tensor:
+    return torch.from_numpy(templates.poses[10][:2])
 
 
 def test_the_published_steps(network: ScoreNetwork, poses: torch.Tensor, rays: NDArray) -> None:
@@ -94,52 +94,52 @@ def test_a_prior_of_larger_bodies_sees_larger_infants() -> None:
     assert met[5] / met[0] == pytest.approx(2.8, rel=0.02)
 
 
-def test_reference_hypotheses_are_numbered_as_the_starts(prior: Prior, starts: Templates, rays: NDArray) -> None:
-    many = ReferenceHypotheses(prior, starts.poses[10], PublishedIPO(), STEPS, CPU)
+def test_reference_hypotheses_are_numbered_as_the_templates(prior: Prior, templates: Templates, rays: NDArray) -> None:
+    many = ReferenceHypotheses(prior, templates.poses[10], PublishedIPO(), STEPS, CPU)
     assert many.count == 10 and many.describe()["ipo"]["joints"] == "all"
-    one = ReferenceHypotheses(prior, starts.poses[10][7:8], PublishedIPO(), STEPS, CPU)
+    one = ReferenceHypotheses(prior, templates.poses[10][7:8], PublishedIPO(), STEPS, CPU)
     confidence = np.ones(rays.shape[:2])
     assert np.array_equal(many.lift(7, rays, confidence), one.lift(0, rays, confidence))
     assert not np.allclose(many.lift(6, rays, confidence), one.lift(0, rays, confidence), atol=1e-3)
 
 
-def test_one_fast_hypothesis_is_what_a_run_lifts(prior: Prior, starts: Templates, rays: NDArray) -> None:
+def test_one_fast_hypothesis_is_what_a_run_lifts(prior: Prior, templates: Templates, rays: NDArray) -> None:
     settings = LiftSettings(steps=STEPS)
     confidence = np.ones(rays.shape[:2])
-    one = FastHypotheses(prior, starts, 1, settings, CPU)
-    run = Lifter(prior, starts, settings, CPU).lift_rows(rays, confidence, None)
+    one = FastHypotheses(prior, templates, 1, settings, CPU)
+    run = Lifter(prior, templates, settings, CPU).lift_rows(rays, confidence, None)
     assert one.count == 1 and np.array_equal(one.lift(0, rays, confidence), run)
 
 
-def test_fast_hypotheses_begin_with_starting_poses(prior: Prior, starts: Templates, rays: NDArray) -> None:
-    many = FastHypotheses(prior, starts, 10, LiftSettings(steps=STEPS), CPU)
+def test_fast_hypotheses_begin_with_starting_poses(prior: Prior, templates: Templates, rays: NDArray) -> None:
+    many = FastHypotheses(prior, templates, 10, LiftSettings(steps=STEPS), CPU)
     confidence = np.ones(rays.shape[:2])
     lifted = [many.lift(which, rays, confidence) for which in (0, 4, 0)]
     assert np.array_equal(lifted[0], lifted[2]) and not np.allclose(lifted[0], lifted[1], atol=1e-3)
     assert "template pose" in many.describe()["ipo"] and many.count == 10
     with pytest.raises(KeyError):
-        FastHypotheses(prior, starts, 3, LiftSettings(), CPU)
+        FastHypotheses(prior, templates, 3, LiftSettings(), CPU)
 
 
 class TestChooser:
-    def test_people_beside_their_contortions(self, prior: Prior, starts: Templates) -> None:
+    def test_people_beside_their_contortions(self, prior: Prior, templates: Templates) -> None:
         truth = people(6)
         bent = truth.copy()
         knee, ankle = H36M_17.index("left_knee"), H36M_17.index("left_ankle")
         bent[:, ankle] = 2 * bent[:, knee] - bent[:, ankle]  # the shank stands up in front of the thigh
-        chooser = Chooser(prior, starts.size_m, 0, CPU)
+        chooser = Chooser(prior, templates.size_m, 0, CPU)
         confidence = np.ones(truth.shape[:2])
         good, bad = (chooser.cost(x, x / x[..., 2:], confidence) for x in (truth, bent))
         assert (good < bad).all()
-        again = Chooser(prior, starts.size_m, 0, CPU)
+        again = Chooser(prior, templates.size_m, 0, CPU)
         assert np.array_equal(good, again.cost(truth, truth / truth[..., 2:], confidence))
         # a larger person further away looks the same and is as likely
         assert np.allclose(good, chooser.cost(1.7 * truth, truth / truth[..., 2:], confidence), rtol=0.02)
 
-    def test_likely_poses_that_left_the_2d(self, prior: Prior, starts: Templates) -> None:
+    def test_likely_poses_that_left_the_2d(self, prior: Prior, templates: Templates) -> None:
         truth = people(6)
         rays = truth / truth[..., 2:]
-        chooser = Chooser(prior, starts.size_m, 0, CPU)
+        chooser = Chooser(prior, templates.size_m, 0, CPU)
         confidence = np.ones(truth.shape[:2])
         size = np.ptp(rays, axis=1).max(axis=1)
         aside = truth + np.array([0.05, 0, 0]) * (truth[..., 2:] * size[:, None, None])  # by 5 % of their size

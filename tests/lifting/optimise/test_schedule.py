@@ -81,9 +81,9 @@ def test_presets_differ_in_the_step_to_the_ray() -> None:
     assert not reference.weighted and reference.relax == 1.0
 
 
-def test_settings_choose_the_schedule(prior: Prior, starts: Templates) -> None:
+def test_settings_choose_the_schedule(prior: Prior, templates: Templates) -> None:
     def schedule(**settings: Any) -> Schedule:
-        solver = make_solver(LiftSettings(**settings), prior.network, starts, torch.device("cpu"), 300)
+        solver = make_solver(LiftSettings(**settings), prior.network, templates, torch.device("cpu"), 300)
         return solver.schedule if isinstance(solver, FastSolver) else reference_schedule(solver.steps)
 
     fast, grid, reference = schedule(), schedule(ipo="grid"), schedule(preset="reference")

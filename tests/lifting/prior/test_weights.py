@@ -76,18 +76,18 @@ def test_shipped_prior_tells_noise_from_people(prior: Prior, motion: NDArray[np.
     assert all(fallen_apart[t] > 2 * standing[t] for t in standing)
 
 
-def test_shipped_starting_poses_stand_at_the_origin_and_face_the_camera(starts: Templates) -> None:
-    assert {count: poses.shape for count, poses in starts.poses.items()} == {
+def test_shipped_starting_poses_stand_at_the_origin_and_face_the_camera(templates: Templates) -> None:
+    assert {count: poses.shape for count, poses in templates.poses.items()} == {
         count: (count, 17, 3) for count in (1, 10, 50)
     }
-    assert starts.bone_lengths_m.shape == (16,)
-    assert starts.size_m == pytest.approx(starts.bone_lengths_m.sum()) and 3.0 < starts.size_m < 5.0
-    for poses in starts.poses.values():
+    assert templates.bone_lengths_m.shape == (16,)
+    assert templates.size_m == pytest.approx(templates.bone_lengths_m.sum()) and 3.0 < templates.size_m < 5.0
+    for poses in templates.poses.values():
         assert poses.dtype == np.float32 and np.abs(poses[:, 0]).max() < 1e-6
         # a person who faces the camera has the left hip at the right of the image; images go down
         assert (poses[:, H36M_17.index("left_hip"), 0] > 0.05).all()
         assert np.allclose(facing_camera(poses * [1, -1, -1]), poses, atol=0.02)
-    assert starts.poses[1][0, H36M_17.index("head_top"), 1] < -0.5 < 0.5 < starts.poses[1][0, 3, 1]
+    assert templates.poses[1][0, H36M_17.index("head_top"), 1] < -0.5 < 0.5 < templates.poses[1][0, 3, 1]
 
 
 @pytest.mark.parametrize("prefix", ["", "module."])

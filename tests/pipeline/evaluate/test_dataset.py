@@ -179,7 +179,7 @@ class _Counted:
 
 def test_a_killed_run_goes_on(data: dict[str, Path], tmp_path: Path) -> None:
     measured = load_dataset("3dpw", data["3dpw"], stride=1)
-    # two blocks from each of ten starts
+    # two blocks from each of ten templates
     method = replace(
         load_subject(measured.benchmark.ipo, load_models(RunSettings()), hypotheses=10, steps=2), block_rows=4
     )

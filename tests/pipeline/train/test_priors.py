@@ -57,8 +57,8 @@ def test_a_stopped_run_resumes_to_the_same_prior(poses: Path, tmp_path: Path) ->
 def test_starting_poses_from_the_command_line(poses: Path, tmp_path: Path) -> None:
     done = run("train", "clusters", "--data", poses, "--out", "s.npz", "--count", 1, "--count", 3, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    starts = load_templates(tmp_path / "s.npz")
-    assert sorted(starts.poses) == [1, 3]
+    templates = load_templates(tmp_path / "s.npz")
+    assert sorted(templates.poses) == [1, 3]
 
 
 def test_data_that_cannot_be_used(poses: Path, tmp_path: Path) -> None:

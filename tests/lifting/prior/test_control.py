@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from assets.untrusted import UntrustedFileError
-from lifting.optimise.loop import optimise
+from lifting.evidence import Evidence
+from lifting.optimise.loop import State, optimise
 from lifting.optimise.schedule import reference_schedule
 from lifting.prior.control import ControlNetwork
 from lifting.prior.network import FoldedScoreNetwork, ScoreNetwork
@@ -153,9 +154,11 @@ def test_folded_branch_equals_the_network_at_its_times(trained: ControlNetwork) 
 def test_the_optimiser_uses_the_branch(trained: ControlNetwork) -> None:
     x, T = 0.2 * poses(2), torch.tensor([[0.0, 0.0, 1.0]]).repeat(2, 1)
     rays = torch.cat([0.2 * poses(2)[..., :2], torch.ones(2, 17, 1)], dim=-1)
-    schedule, confidence = reference_schedule(10), torch.ones(2, 17)
-    on, _ = optimise(trained, schedule, x, T, rays, confidence)
-    off, _ = optimise(trained.trunk(), schedule, x, T, rays, confidence)
+    schedule, seen = reference_schedule(10), Evidence.apart(rays, torch.ones(2, 17))
+    on, off = (
+        optimise(FoldedScoreNetwork(network, schedule.times, torch.float32), schedule, State(x, T), seen).x
+        for network in (trained, trained.trunk())
+    )
     assert (on - off).abs().max() > 1e-4
 
 

@@ -7,6 +7,8 @@ import torch
 
 from tests import gpu_check
 
+pytestmark = pytest.mark.slow
+
 
 def test_without_a_gpu_it_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)

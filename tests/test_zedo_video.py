@@ -34,6 +34,7 @@ def room(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_the_example_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "in.mp4").write_bytes(SAMPLE.read_bytes())
@@ -47,6 +48,7 @@ def test_the_example_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.Monk
     np.testing.assert_array_equal(before.joints_m, after.joints_m)
 
 
+@pytest.mark.slow
 def test_what_is_returned_is_what_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     camera = zv.Camera.from_fov(50, SAMPLE_CAMERA.image_size)

@@ -94,6 +94,7 @@ def few_adam_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocols, "adam_ipo", partial(protocols.adam_ipo, steps=3))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run", [fast, learnt, reference])
 def test_everything_happens_on_the_device(run: Callable[[Case, int], Tensor], case: Case) -> None:
     carried = []

@@ -211,6 +211,7 @@ def test_doubt_grows_as_confidence_falls(lift: Lift, walk: NDArray[np.float64]) 
     assert (less > more).mean() > 0.8 and less.mean() > 1.05 * more.mean()
 
 
+@pytest.mark.slow
 def test_people_do_not_influence_each_other(
     lift: Lift, plain: Track3D, walk: NDArray[np.float64], device: torch.device
 ) -> None:
@@ -257,6 +258,7 @@ def test_windows_fade_in_the_inner_half_of_their_overlap(
         assert np.allclose(whole[at : at + 8], one + (gone[:, None] * way).reshape(one.shape))
 
 
+@pytest.mark.slow
 def test_windows_show_one_body(lift: Lift, walk: NDArray[np.float64]) -> None:
     track = lift(seen(walk, noise_px=3.0), settings=replace(QUICK, steps=4, window=40, overlap=20))[0]
     lengths = bone_lengths(track.raw_joints_m)
@@ -353,6 +355,7 @@ def test_no_rows_are_lifted_to_none(lifter: Make) -> None:
         assert lifter(QUICK).lift_rows(np.zeros((0, 17, 3)), np.zeros((0, 17)), time_s).shape == (0, 17, 3)
 
 
+@pytest.mark.slow
 def test_alternatives_are_chosen_by_seeded_noise(lifter: Make, walk: NDArray[np.float64]) -> None:
     # half the limbs were not seen, so that two poses are about as likely
     confidence = np.ones((8, 17))

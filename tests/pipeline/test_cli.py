@@ -19,6 +19,7 @@ from tests.pipeline.command_line import command, leftovers, refused, run, run_ap
 from tests.pipeline.conftest import write_frames
 
 
+@pytest.mark.slow
 def test_one_run_writes_every_format(short_clip: Path, tmp_path: Path) -> None:
     outputs = [tmp_path / f"r.{kind}" for kind in ("gif", "mp4", "webm", "npz", "json")]
     done = run_apart(short_clip, *[f"--out={path}" for path in outputs], "--gif-width", 320, cwd=tmp_path)
@@ -44,9 +45,11 @@ def test_one_run_writes_every_format(short_clip: Path, tmp_path: Path) -> None:
         assert np.allclose(np.diff(times), 1 / 30, atol=2e-3)
 
 
+@pytest.mark.slow
 def test_the_result_says_what_made_it(short_clip: Path, tmp_path: Path) -> None:
     out = tmp_path / "r.npz"
-    assert run(short_clip, "--out", out, "--fov", 40, "--person-height", 1.6, cwd=tmp_path).returncode == 0
+    options = ("--fov", 40, "--person-height", 1.6, "--end", 0.3)
+    assert run(short_clip, "--out", out, *options, cwd=tmp_path).returncode == 0
     metadata = load_result(out).metadata
     assert metadata["camera"] == {"source": "--fov 40", "fov_deg": 40.0}
     assert metadata["prior"]["sha256"] and metadata["detector"]["name"] == "movenet"
@@ -58,11 +61,13 @@ def test_the_result_says_what_made_it(short_clip: Path, tmp_path: Path) -> None:
     assert str(tmp_path) not in json.dumps(metadata)
 
 
+@pytest.mark.slow
 def test_quiet_is_silent(short_clip: Path, tmp_path: Path) -> None:
     done = run_apart(short_clip, "--out", tmp_path / "r.npz", "--quiet", "--end", 0.3, cwd=tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+@pytest.mark.slow
 def test_nobody_is_a_warning_and_a_valid_empty_result(empty_room: Path, tmp_path: Path) -> None:
     done = run(empty_room, "--out", tmp_path / "r.npz", "--out", tmp_path / "r.gif", cwd=tmp_path)
     assert done.returncode == 0
@@ -103,6 +108,7 @@ class TestBadInput:
         (tmp_path / "v.mp4").write_bytes(b"")
         refused(run("v.mp4", "--out", "r.gif", cwd=tmp_path), "empty")
 
+    @pytest.mark.slow
     def test_truncated_video_gives_what_can_be_decoded(self, short_clip: Path, tmp_path: Path) -> None:
         # Matroska can be read up to where it breaks off; an MP4 without its index cannot.
         with av.open(str(short_clip)) as container:
@@ -131,6 +137,7 @@ class TestBadInput:
         refused(run(short_clip, "--out", short_clip, "--overwrite", cwd=tmp_path), "is an input")
         assert leftovers(tmp_path) == ["file", "old.gif"]
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("arguments", "words"),
         [
@@ -160,6 +167,7 @@ class TestBadInput:
         assert "--frobnicate" in done.stderr and "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_bad_file_does_not_stop_the_others(short_clip: Path, tmp_path: Path) -> None:
     done = run("bad.mp4", short_clip, "--out", "{name}.npz", "--end", 0.3, cwd=tmp_path)
     assert done.returncode == 1
@@ -182,6 +190,7 @@ def test_a_strip_of_a_video_is_rendered_too(tmp_path: Path) -> None:
         assert container.streams.video[0].width <= 4096
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_while_it_draws_leaves_no_result(
     short_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -199,7 +208,7 @@ def test_a_run_that_fails_while_it_draws_leaves_no_result(
     monkeypatch.setattr(rendering, "render", die)
     outputs = [tmp_path / "r.npz", tmp_path / "r.gif", tmp_path / "r.json"]
     with pytest.raises(Killed):
-        run_video(short_clip, outputs, load_settings(None, {}), QuietReporter())
+        run_video(short_clip, outputs, load_settings(None, {"end": 0.3}), QuietReporter())
     assert leftovers(tmp_path) == ["r.npz.work"]
 
 
@@ -224,6 +233,7 @@ def test_a_defect_is_one_sentence_and_does_not_stop_the_others(
         assert "Traceback" not in errors
 
 
+@pytest.mark.slow
 def test_two_runs_never_share_an_output(short_clip: Path, tmp_path: Path) -> None:
     from pipeline.files.atomic import claimed
 
@@ -247,6 +257,7 @@ def test_help_is_instant_and_complete(tmp_path: Path) -> None:
     assert "--out" in done.stdout and "train" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_killed_run_resumes(short_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from pipeline import load as loading
     from pipeline.progress import QuietReporter
@@ -254,8 +265,8 @@ def test_a_killed_run_resumes(short_clip: Path, tmp_path: Path, monkeypatch: pyt
     from pipeline.settings import load_settings
     from pipeline.stages import detect as detection
 
-    monkeypatch.setattr(detection, "CHUNK", 8)
-    settings, reporter = load_settings(None, {}), QuietReporter()
+    monkeypatch.setattr(detection, "CHUNK", 4)
+    settings, reporter = load_settings(None, {"end": 0.39}), QuietReporter()
     run_video(short_clip, [tmp_path / "whole.npz"], settings, reporter)
 
     class Killed(BaseException):
@@ -270,7 +281,7 @@ def test_a_killed_run_resumes(short_clip: Path, tmp_path: Path, monkeypatch: pyt
 
         def detect(self, image: object, previous: object = (), frame_index: int = 0) -> object:
             self.calls += 1
-            if self.calls > 19:
+            if self.calls > 9:
                 raise Killed
             return self.inner.detect(image, previous, frame_index)  # type: ignore[arg-type]
 
@@ -280,16 +291,17 @@ def test_a_killed_run_resumes(short_clip: Path, tmp_path: Path, monkeypatch: pyt
         run_video(short_clip, [tmp_path / "r.npz"], settings, reporter)
     assert not (tmp_path / "r.npz").exists()
 
-    # 16 of 24 frames are stored, so 8 calls are enough.
-    dying.calls = 11
+    # 8 of 12 frames are stored, so 4 calls are enough.
+    dying.calls = 5
     run_video(short_clip, [tmp_path / "r.npz"], settings, reporter)
-    assert dying.calls == 19
+    assert dying.calls == 9
     assert leftovers(tmp_path) == ["r.npz", "whole.npz"]
     resumed, whole = load_result(tmp_path / "r.npz"), load_result(tmp_path / "whole.npz")
     assert np.array_equal(resumed.tracks[0].keypoints_px, whole.tracks[0].keypoints_px)
     assert np.array_equal(resumed.tracks[0].joints_m, whole.tracks[0].joints_m)
 
 
+@pytest.mark.slow
 def test_interrupt_keeps_the_work(sample: Path, tmp_path: Path) -> None:
     if os.name == "nt":
         pytest.skip("no SIGINT for a child process there")

@@ -31,6 +31,7 @@ def test_a_sound_installation_without_the_extra_is_fine(without_mmpose: None) ->
     assert set(states.values()) == {"ok"} and {"detector movenet", "devices", "cache", "shipped files"} <= states.keys()
 
 
+@pytest.mark.slow
 def test_with_the_extra_the_embedded_model_works_and_weights_are_asked_for() -> None:
     if zoo.missing_packages():
         pytest.skip("the extra mmpose is not installed: pip install -c constraints.txt -e '.[dev,mmpose]'")

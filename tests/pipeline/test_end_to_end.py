@@ -16,6 +16,8 @@ from pipeline.results.result import Result, load_result
 from pipeline.run import run_video
 from pipeline.settings import load_settings
 
+pytestmark = pytest.mark.slow
+
 # Joints that image and motion capture define alike; a face keypoint is no head joint.
 _LIMBS = [
     H36M_17.index(f"{side}_{part}")

@@ -14,6 +14,7 @@ from pipeline.results.result import load_result
 from tests.pipeline.command_line import zedo
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     bool(missing_packages()),
     reason="the extra mmpose is not installed: pip install -c constraints.txt -e '.[dev,mmpose]'",
@@ -42,6 +43,7 @@ def test_a_video_by_mmpose_is_that_by_movenet(short_clip: Path, tmp_path: Path) 
     assert "movenet_thunder_fp16.onnx" in record["networks"]["keypoints"]["files"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     bool(missing_packages()),
     reason="the extra mmpose is not installed: pip install -c constraints.txt -e '.[dev,mmpose]'",
@@ -58,6 +60,7 @@ def test_mmpose_alone_takes_the_shipped_model(
     assert said == [f"detector: mmpose, because {detector['chosen']}"] and "leave out --offline" in said[0]
 
 
+@pytest.mark.slow
 def test_auto_says_what_it_took_and_why(short_clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     zedo(short_clip, "--end", 0.2, "--offline", "--out", tmp_path / "r.npz")
     detector = load_result(tmp_path / "r.npz").metadata["detector"]

@@ -61,6 +61,7 @@ def test_size_and_both_halves(composer: LiveComposer) -> None:
         assert middle_of(half, "left") > middle_of(half, "right")
 
 
+@pytest.mark.slow
 def test_the_panel_moves_and_the_person_stays_in_it(composer: LiveComposer) -> None:
     before = panel(composer.compose(GREY, [pose()], 0.0))
     for n in range(1, 90):
@@ -87,6 +88,7 @@ def test_notes_are_over_the_video(composer: LiveComposer) -> None:
     assert (np.abs(told[:80, :240].astype(int) - [232, 72, 72]).sum(axis=2) < 10).any()
 
 
+@pytest.mark.slow
 def test_nothing_piles_up(composer: LiveComposer) -> None:
     held = []
     for n in range(240):

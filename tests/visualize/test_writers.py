@@ -264,6 +264,7 @@ def test_unknown_formats_and_settings_are_refused(tmp_path: Path) -> None:
             PictureOptions(**options)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 @pytest.mark.parametrize("kind", sorted(PICTURES))
 def test_a_full_disk_is_told_as_such(tmp_path: Path, kind: str) -> None:
@@ -282,6 +283,7 @@ def _resident_mb() -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads the memory of the process from Linux")
 @pytest.mark.parametrize("extension", sorted(PICTURES))
 def test_memory_does_not_grow_with_the_length(tmp_path: Path, extension: str) -> None:

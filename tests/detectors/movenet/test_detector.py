@@ -43,6 +43,7 @@ def _error(person: Person2D, limbs: np.ndarray) -> float:
     return float(distance.mean() / np.ptp(limbs[:, 1]))
 
 
+@pytest.mark.slow
 def test_one_person_is_found_where_it_is(
     detector: MoveNetDetector, frames: list[np.ndarray], truth: np.ndarray
 ) -> None:
@@ -65,6 +66,7 @@ def test_a_known_person_is_followed_and_not_found_twice(
         assert _error(people[0], truth[index]) < 0.04
 
 
+@pytest.mark.slow
 def test_nothing_is_remembered_between_calls(detector: MoveNetDetector, frames: list[np.ndarray]) -> None:
     (first,) = detector.detect(frames[0])
     detector.detect(np.ascontiguousarray(frames[1][:, ::-1]))
@@ -85,6 +87,7 @@ def test_a_person_who_lies_or_is_upside_down_is_measured_as_well(
     assert np.linalg.norm(person.keypoints_px[5:] - limbs, axis=-1).mean() < 0.05 * np.ptp(truth[0][:, 1])
 
 
+@pytest.mark.slow
 def test_two_people_are_found_and_kept_apart(
     detector: MoveNetDetector, frames: list[np.ndarray], truth: np.ndarray
 ) -> None:
@@ -107,6 +110,7 @@ def test_a_person_who_comes_in_is_found_beside_a_known_one(
     assert len(people) == 2
 
 
+@pytest.mark.slow
 def test_nobody_is_found_where_nobody_is(detector: MoveNetDetector, frames: list[np.ndarray]) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (300, 400, 3), dtype=np.uint8)
     for image in (np.zeros((480, 640, 3), np.uint8), np.full((90, 60, 3), 200, np.uint8), noise):

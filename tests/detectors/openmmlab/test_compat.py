@@ -19,6 +19,7 @@ def outcome(code: str) -> str:
     return "fine" if done.returncode == 0 else done.stderr.strip().splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_what_is_replaced_is_what_does_not_work() -> None:
     # If one of these begins to work, its stand-in in compat.py can go.
     assert "No module named 'mmcv._ext'" in outcome("import mmcv._ext")
@@ -26,6 +27,7 @@ def test_what_is_replaced_is_what_does_not_work() -> None:
     assert compat.install() == compat.install() == ["mmcv._ext", "xtcocotools"]
 
 
+@pytest.mark.slow
 def test_mmdet_and_mmpose_need_all_of_it_and_nothing_else() -> None:
     imports = "import mmdet.models, mmdet.datasets.transforms, mmpose.models, mmpose.datasets.transforms"
     assert outcome(imports) != "fine"
@@ -49,6 +51,7 @@ def test_what_works_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(sys.modules[name] is module for name, module in real.items())
 
 
+@pytest.mark.slow
 def test_suppression_keeps_the_best_of_overlapping_boxes() -> None:
     import torch
 
@@ -84,6 +87,7 @@ def test_suppression_is_that_of_its_definition() -> None:
     assert compat.nms(torch.from_numpy(boxes), torch.from_numpy(scores), 0.3).tolist() == kept
 
 
+@pytest.mark.slow
 def test_other_operators_can_be_imported_and_say_what_is_missing() -> None:
     import torch
 

@@ -20,6 +20,8 @@ from detectors.openmmlab.network import Network, load_network
 from detectors.openmmlab.zoo import EMBEDDED_POSE, find_config
 from detectors.options import DetectorOptions, silent
 
+pytestmark = pytest.mark.slow
+
 Runtime = Literal["onnx", "torch"]
 THUNDER = "movenet_thunder_fp16.onnx"
 # MMPose widens a box by a quarter: this one makes a picture of 256 pixels the input of the network as it is.

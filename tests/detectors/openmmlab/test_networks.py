@@ -21,6 +21,8 @@ from detectors.options import DetectorOptions, silent
 from detectors.people import Person2D
 from tests.detectors.openmmlab.conftest import LoadOnce, MakeCheckpoint
 
+pytestmark = pytest.mark.slow
+
 NANO = "rtmdet_nano_320-8xb32_coco-person"
 RTMO = "rtmo-t_8xb32-600e_body7-416x416"
 SMALL_POSE = "rtmpose-t_8xb1024-700e_body8-halpe26-256x192"

@@ -44,6 +44,7 @@ def _follows(track: PersonTrack2D, walk: Callable[[float], Person2D]) -> bool:
     return bool(np.linalg.norm(track.keypoints_px - expected, axis=-1).max() < 25)
 
 
+@pytest.mark.slow
 def test_nobody_gives_no_track() -> None:
     assert track_people([]) == []
     assert track_people((k, k / 30, ()) for k in range(10)) == []

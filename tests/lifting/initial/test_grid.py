@@ -136,6 +136,7 @@ def test_quaternions_have_the_real_part_first_and_any_length(length: float) -> N
     assert np.allclose(R.numpy(), turns.as_matrix(), atol=1e-12)
 
 
+@pytest.mark.slow
 def test_adam_recovers_a_roll_and_the_distance(pose: Tensor) -> None:
     truth, T = pose @ turn("z", 35).T, torch.tensor([[0.9, -0.6, 3.6]])
     rays, confidence = rays_to(truth, T), torch.ones(1, 17)

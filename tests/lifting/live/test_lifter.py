@@ -50,6 +50,7 @@ def lifted(lifter: LiveLifter, keypoints: NDArray[np.float32], camera: Camera, f
     return [lifter.lift([person(xy)], from_s + n / FPS, camera)[0] for n, xy in enumerate(keypoints)]
 
 
+@pytest.mark.slow
 def test_poses_are_right_steady_and_where_they_are_seen(lifter: LiveLifter, clip) -> None:  # type: ignore[no-untyped-def]
     keypoints, truth, camera = clip
     poses = lifted(lifter, keypoints, camera)
@@ -63,6 +64,7 @@ def test_poses_are_right_steady_and_where_they_are_seen(lifter: LiveLifter, clip
     assert all(np.isfinite(pose.sigma_m).all() and (pose.sigma_m > 0).all() for pose in poses)
 
 
+@pytest.mark.slow
 def test_what_does_not_tremble_does_not_lag(prior: Prior, templates: Templates, clip) -> None:  # type: ignore[no-untyped-def]
     keypoints, _, camera = clip
     noisy = keypoints + np.random.default_rng(0).normal(size=keypoints.shape).astype(np.float32) * 6
@@ -81,6 +83,7 @@ def test_what_does_not_tremble_does_not_lag(prior: Prior, templates: Templates, 
     assert moved(still, LiveSettings().noise_m) <= moved(still, never)
 
 
+@pytest.mark.slow
 def test_the_body_keeps_its_size(lifter: LiveLifter, templates: Templates, clip) -> None:  # type: ignore[no-untyped-def]
     keypoints, _, camera = clip
     poses = lifted(lifter, keypoints, camera)
@@ -134,6 +137,7 @@ def test_a_height_sets_the_scale(prior: Prior, templates: Templates, clip) -> No
     assert stature(lifted(tall, keypoints[:3], camera)[-1].raw_joints_m) == pytest.approx(1.9, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_people_do_not_know_each_other(prior: Prior, templates: Templates, clip) -> None:  # type: ignore[no-untyped-def]
     keypoints, _, camera = clip
     alone, both = (LiveLifter(prior, templates, torch.device("cpu")) for _ in range(2))
@@ -193,6 +197,7 @@ def test_what_cannot_be_lifted_is_said(prior: Prior, templates: Templates, lifte
         LiveLifter(prior, replace(templates, network=None), torch.device("cpu"))
 
 
+@pytest.mark.slow
 def test_only_the_last_frames_move(prior: Prior, templates: Templates, clip, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
     """Three of each person, whoever came when; those before them still count."""
     keypoints, _, camera = clip

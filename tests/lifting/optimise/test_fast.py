@@ -170,6 +170,7 @@ def test_repeated_evidence_is_of_other_groups(motion: NDArray[np.float64], devic
         assert torch.equal(three.confidence[rows], evidence.confidence)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("alternatives", [1, 2])
 def test_groups_are_solved_as_if_alone(
     motion: NDArray[np.float64], run: Solve, device: torch.device, alternatives: int
@@ -241,6 +242,7 @@ def test_a_track_does_not_change_its_alternative(
         assert torch.equal(X[evidence.group == number], found[0].view(4, 2, 8, 17, 3)[best[number], number])
 
 
+@pytest.mark.slow
 def test_each_track_gets_its_likeliest_alternative(
     motion: NDArray[np.float64],
     run: Solve,

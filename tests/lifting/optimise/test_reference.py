@@ -40,6 +40,7 @@ def poses(templates: Templates) -> torch.Tensor:
     return torch.from_numpy(templates.poses[10][:2])
 
 
+@pytest.mark.slow
 def test_the_published_steps(network: ScoreNetwork, poses: torch.Tensor, rays: NDArray) -> None:
     evidence = Evidence.apart(torch.from_numpy(rays).float(), torch.ones(rays.shape[:2]))
     options = {"joints": (0, 1, 4), "axes": "y", "distance_m": 3.0, "distance_scale": (0.5, 2.0)}
@@ -55,6 +56,7 @@ def test_the_translation_is_fixed_for_a_fifth_rounded_down(steps: int) -> None:
     assert reference_schedule(steps).frozen == steps // 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("joints", [17, 12])
 def test_infants_begin_on_their_rays(joints: int, monkeypatch: pytest.MonkeyPatch) -> None:
     begun: list[State] = []
@@ -75,6 +77,7 @@ def test_infants_begin_on_their_rays(joints: int, monkeypatch: pytest.MonkeyPatc
     assert torch.allclose(found / found[..., 2:], seen.rays, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_prior_of_larger_bodies_sees_larger_infants() -> None:
     infant = torch.from_numpy(typical_infant())
     X = infant[None] + torch.tensor([0.0, 0.0, 1.0])
@@ -94,6 +97,7 @@ def test_a_prior_of_larger_bodies_sees_larger_infants() -> None:
     assert met[5] / met[0] == pytest.approx(2.8, rel=0.02)
 
 
+@pytest.mark.slow
 def test_reference_hypotheses_are_numbered_as_the_templates(prior: Prior, templates: Templates, rays: NDArray) -> None:
     many = ReferenceHypotheses(prior, templates.poses[10], PublishedIPO(), STEPS, CPU)
     assert many.count == 10 and many.describe()["ipo"]["joints"] == "all"

@@ -40,6 +40,7 @@ def test_weights_are_kept_in_half_precision(weight: torch.Tensor) -> None:
     assert not torch.allclose(found, h @ finer.T, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_nobody_is_told_that_it_is_deprecated() -> None:
     found = subprocess.run(
         [sys.executable, "-c", "import torch; from lifting.prior.small_batch import small_batch_product as f;"

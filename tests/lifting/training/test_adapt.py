@@ -99,6 +99,7 @@ def test_a_prior_of_limbs_answers_as_the_whole_one_does(prior: Prior, motion: ND
     assert torch.allclose(network(x, t), prior.network(whole, t)[:, IN_LIMBS_12], atol=5e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("joints", [17, 12])
 @pytest.mark.parametrize("kind", ["finetune", "control"])
 def test_few_poses_shift_a_prior(infants: Tensor, kind: str, joints: int) -> None:
@@ -114,6 +115,7 @@ def test_few_poses_shift_a_prior(infants: Tensor, kind: str, joints: int) -> Non
     assert all(after[t] < before[t] for t in before if t >= 0.06) and after[0.2] < 0.85 * before[0.2]
 
 
+@pytest.mark.slow
 def test_scores_tell_a_good_prior_from_a_bad_one(prior: Prior, infants: Tensor, network: ScoreNetwork) -> None:
     ipo = load_benchmark("mini-rgbd").ipo
     adult, random = (

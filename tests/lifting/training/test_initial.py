@@ -107,6 +107,7 @@ def test_offsets_are_the_same_time_at_any_rate() -> None:
     assert [offset / 60 for offset in pose_offsets(60)] == pytest.approx(OFFSETS_S)
 
 
+@pytest.mark.slow
 def test_it_learns_and_knows_how_well(motion: NDArray[np.float64], clip: NDArray[np.int64]) -> None:
     state = new_initialiser(SMALL, CPU)
     views = held_out_views(motion, clip, 12.0, alone=True, count=256)

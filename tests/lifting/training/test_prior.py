@@ -112,6 +112,7 @@ def test_rate_warms_up_and_falls_as_a_cosine() -> None:
         replace(settings, last_rate=1.5)
 
 
+@pytest.mark.slow
 def test_training_lowers_the_loss(motion: NDArray[np.float64]) -> None:
     settings = replace(SMALL, steps=60, batch=64, hidden=128, warm_up=5)
     state = new_prior(settings, CPU)

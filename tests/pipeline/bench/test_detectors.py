@@ -20,6 +20,7 @@ def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(detector_bench, "NETWORKS", detector_bench.NETWORKS[:2])
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     bool(missing_packages()),
     reason="the extra mmpose is not installed: pip install -c constraints.txt -e '.[dev,mmpose]'",
@@ -43,6 +44,7 @@ def test_both_runtimes_of_each_network(tmp_path: Path, capsys: pytest.CaptureFix
     assert not (tmp_path / "cache").exists()
 
 
+@pytest.mark.slow
 def test_without_the_extra_the_embedded_one_is_measured(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -57,6 +57,7 @@ def test_peak_memory_can_be_reset() -> None:
     assert 190e6 < high - before < 230e6 and after < high - 150e6
 
 
+@pytest.mark.slow
 def test_a_case_is_measured_in_a_process_of_its_own() -> None:
     found = benchmarking.run_apart(Case("fast", 3, None, "cpu", 0.0))
     assert len(found["seconds"]) == 1

@@ -74,6 +74,7 @@ def poses_of(name: str, folder: Path) -> NDArray[np.float64]:
     return DATASETS[name].load(folder, "gt", 1).truth_m
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(DATASETS))
 def test_every_data_set_from_files_to_table(
     name: str, data: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -144,6 +145,7 @@ def test_mirroring_is_asked_for_and_said(data: dict[str, Path], tmp_path: Path) 
     assert (without["protocol"]["mirroring"], allowed["protocol"]["mirroring"]) == (False, True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", ["fast", "reference"])
 def test_hypotheses_ours_and_oracle(data: dict[str, Path], tmp_path: Path, preset: str) -> None:
     found = evaluate(
@@ -177,6 +179,7 @@ class _Counted:
         return self.inner.lift(which, rays, confidence)
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on(data: dict[str, Path], tmp_path: Path) -> None:
     measured = load_dataset("3dpw", data["3dpw"], stride=1)
     # two blocks from each of ten templates
@@ -215,6 +218,7 @@ def test_two_runs_do_not_write_one_report(data: dict[str, Path], tmp_path: Path)
 
 
 class TestPriors:
+    @pytest.mark.slow
     def test_twelve_joints(self, data: dict[str, Path], small_priors: dict[str, Path], tmp_path: Path) -> None:
         arguments = ("--stride", 1, "--steps", 2, "--prior", small_priors["12"])
         for name in ("mini-rgbd", "syrip"):
@@ -234,6 +238,7 @@ class TestPriors:
         assert (seen.confidence > 0).sum() == COUNT * (11 + 1)  # a wrist is not labelled, the pelvis is known
         assert np.allclose(seen.keypoints_px[:, method.places(measured.poses)], measured.poses.keypoints_px)
 
+    @pytest.mark.slow
     def test_control_branch(self, data: dict[str, Path], small_priors: dict[str, Path], tmp_path: Path) -> None:
         arguments = ("syrip", "--data", data["syrip"], "--steps", 2, "--prior", small_priors["control"])
         trunk = evaluate(*arguments, json_file=tmp_path / "r.json")
@@ -279,6 +284,7 @@ class TestProtocols:
             (), (), ("S",), ("joints",)
         ]  # fmt: skip
 
+    @pytest.mark.slow
     def test_runs_side_by_side(self, data: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         common = ("--stride", 1, "--steps", 2)
         for name, more in (("a", ()), ("b", ()), ("c", ("--joints", 14, "--stride", 2))):

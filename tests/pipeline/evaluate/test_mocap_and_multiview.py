@@ -71,6 +71,7 @@ def views(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Path:
 
 
 class TestMocap:
+    @pytest.mark.slow
     def test_report(self, mocap_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         arguments = ("evaluate", "mocap", "--data", mocap_file, "--count", 6, "--sequences", 2, "--steps", 4)
         zedo(*arguments, "--json", tmp_path / "r.json")
@@ -106,6 +107,7 @@ class TestMocap:
         again = json.loads((tmp_path / "again.json").read_text("utf-8"))
         assert again["metrics"] == record["metrics"]
 
+    @pytest.mark.slow
     def test_single_frames_from_many_templates(self, mocap_file: Path, tmp_path: Path) -> None:
         arguments = ("evaluate", "mocap", "--data", mocap_file, "--count", 6, "--sequences", 1, "--steps", 3, "--quiet")
         zedo(*arguments, "--hypotheses", 10, "--json", tmp_path / "many.json")
@@ -146,6 +148,7 @@ class TestMocap:
         with pytest.raises(InputError, match=r"clip_index in .* one for each"):
             load_mocap(tmp_path / "bad.npz")
 
+    @pytest.mark.slow
     def test_another_initialiser(self, mocap_file: Path, tmp_path: Path) -> None:
         small = InitialNetwork(hidden=32, blocks=1)
         save_initialiser(tmp_path / "small.safetensors", small, {})
@@ -181,6 +184,7 @@ class TestMocap:
 
 
 class TestMultiview:
+    @pytest.mark.slow
     def test_report(self, views: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         zedo(
             "evaluate", "multiview", "--data", views, "--json", tmp_path / "r.json", "--steps", 12,

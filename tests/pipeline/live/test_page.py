@@ -40,6 +40,7 @@ def text(browser: Browser, name: str) -> str:
     return str(browser.ask(f'document.getElementById("{name}").textContent'))
 
 
+@pytest.mark.slow
 def test_the_page_lives(browser: Browser, sample: Path) -> None:
     process, url = serve(sample)
     try:
@@ -82,6 +83,7 @@ def test_the_page_lives(browser: Browser, sample: Path) -> None:
         process.communicate(timeout=30)
 
 
+@pytest.mark.slow
 def test_the_token(browser: Browser, sample: Path) -> None:
     process, url = serve(sample, 0, "--host", "0.0.0.0")
     try:

@@ -96,6 +96,7 @@ class TestSession:
         lifter: Any = more.pop("lifter", PretendLifter())
         return Session(source, detector, lifter, self.camera, Meter(keep_all=True), feed=Feed(), **more)
 
+    @pytest.mark.slow
     def test_who_is_slow_misses_frames_but_shows_no_old_ones(self) -> None:
         session = self.session(Steady(), lifter=PretendLifter(0.1))
         session.start()
@@ -107,6 +108,7 @@ class TestSession:
         assert np.median(ages[-5:]) < np.median(ages[:5]) + 0.15
         assert session.meter.reading().dropped > 50
 
+    @pytest.mark.slow
     def test_a_slow_detector_delays_no_picture(self) -> None:
         lifter = PretendLifter()
         session = self.session(Steady(), seconds=0.5, lifter=lifter)
@@ -340,6 +342,7 @@ class TestServer:
 
 
 class TestCommand:
+    @pytest.mark.slow
     def test_a_file_to_its_end(self, tmp_path: Path, sample: Path, capsys: pytest.CaptureFixture[str]) -> None:
         film, data = tmp_path / "live.mp4", tmp_path / "live.npz"
         assert zedo("webcam", "--source", sample, "--headless", "--record", film, "--record", data) == 0
@@ -351,10 +354,12 @@ class TestCommand:
         frames = list(read_frames(film))
         assert frames[0].image.shape == (480, 1120, 3) and frames[-1].time_s > 1.5
 
+    @pytest.mark.slow
     def test_seconds(self, sample: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert zedo("webcam", "--source", sample, "--loop", "--headless", "--seconds", 1) == 0
         assert "the time is over" in capsys.readouterr().out
 
+    @pytest.mark.slow
     @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
     @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
     def test_signals_leave_a_complete_recording(
@@ -405,6 +410,7 @@ class TestCommand:
         assert (tmp_path / "a.mp4").read_bytes() == b"precious"
 
 
+@pytest.mark.slow
 def test_bench_live(tmp_path: Path) -> None:
     file = tmp_path / "bench.json"
     zedo("bench", "--live", "--live-seconds", 2, "--json", file, "--quiet")
@@ -414,6 +420,7 @@ def test_bench_live(tmp_path: Path) -> None:
     assert 0 <= found["dropped"] <= found["captured"]
 
 
+@pytest.mark.slow
 def test_evaluate_live(tmp_path: Path) -> None:
     """Known answers: live is compared with the same sequences as tracks."""
     from tests.pipeline.evaluate.test_mocap_and_multiview import mocap_arrays

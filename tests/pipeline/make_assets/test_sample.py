@@ -109,6 +109,7 @@ def test_clip_and_truth_have_the_same_frames(frames: list[Frame], stored: dict[s
     assert tuple(stored["joint_names"]) == H36M_17.joints
 
 
+@pytest.mark.slow
 def test_the_script_draws_the_frame_that_is_in_the_clip(motion: Motion, frames: list[Frame]) -> None:
     small, factor = (160, 120), 4
     drawn = render(motion.joints[DRAWN], views(motion, small)[DRAWN], samples=4).astype(float)

@@ -53,6 +53,7 @@ def run(clip: Path, folder: Path, detector: Batched) -> list[tuple[int, float]]:
     return [(frame.frame_index, float(frame.people[0].keypoints_px[0, 0])) for frame in stored_people(workspace)]
 
 
+@pytest.mark.slow
 def test_frames_go_to_the_detector_in_batches_and_keep_their_order(short_clip: Path, tmp_path: Path) -> None:
     detector = Batched()
     assert isinstance(detector, BatchPoseDetector) and not isinstance(MoveNetDetector(), BatchPoseDetector)

@@ -93,6 +93,7 @@ def test_those_held_out_come_from_other_people(motion: Path, tmp_path: Path, mon
     assert sources == [100, 20]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "joints"), [("finetune", 17), ("control", 17), ("control", 12)])
 def test_a_prior_learns_infants(infants: Path, small: Path, tmp_path: Path, kind: str, joints: int) -> None:
     settings = quickly(small, joints=joints)
@@ -113,6 +114,7 @@ def test_a_prior_learns_infants(infants: Path, small: Path, tmp_path: Path, kind
         assert all(torch.equal(off[name], value) for name, value in before.items())
 
 
+@pytest.mark.slow
 def test_the_best_prior_is_kept_and_the_start_is_one_of_them(infants: Path, small: Path, tmp_path: Path) -> None:
     good = adapt("finetune", infants, None, tmp_path / "a", load_prior(small), quickly(small), "cpu", QuietReporter())
     assert good is not None
@@ -126,6 +128,7 @@ def test_the_best_prior_is_kept_and_the_start_is_one_of_them(infants: Path, smal
     assert all(torch.equal(kept[name], value) for name, value in start.items())
 
 
+@pytest.mark.slow
 def test_a_run_resumes_with_its_own_data(infants: Path, small: Path, tmp_path: Path) -> None:
     settings = quickly(small, steps=10)
     adapt("finetune", infants, None, tmp_path / "run", load_prior(small), settings, "cpu", QuietReporter())
@@ -157,6 +160,7 @@ def test_figures_of_priors(infants: Path, small: Path, tmp_path: Path, monkeypat
     assert json.loads(json.dumps(report))["priors"][0]["prior"]["name"] == "small.safetensors"
 
 
+@pytest.mark.slow
 def test_scoring_from_the_command_line(infants: Path, small: Path, tmp_path: Path) -> None:
     np.savez(tmp_path / "few.npz", poses=np.load(infants)["poses"][:3])
     arguments = ("--data", "few.npz", "--prior", small, "--size", 2.0, "--json", "figures.json")

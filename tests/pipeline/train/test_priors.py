@@ -40,6 +40,7 @@ def poses(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_stopped_run_resumes_to_the_same_prior(poses: Path, tmp_path: Path) -> None:
     whole = train_prior(poses, poses, tmp_path / "whole", TINY, "cpu", QuietReporter())
     assert whole is not None
@@ -93,6 +94,7 @@ def test_settings_that_do_not_exist(tmp_path: Path, text: str, words: str) -> No
         read_initialiser_settings(tmp_path / "wrong.toml", {})
 
 
+@pytest.mark.slow
 def test_two_processes_make_the_prior_that_one_makes(poses: Path, tmp_path: Path) -> None:
     (tmp_path / "tiny.toml").write_text("steps = 8\nbatch = 64\nhidden = 128\nembed = 16\nwarm_up = 2\n")
     arguments = ["train", "prior", "--data", poses, "--validation", poses, "--config", "tiny.toml", "--device", "cpu"]
@@ -130,6 +132,7 @@ def test_work_that_cannot_be_divided(poses: Path, tmp_path: Path, monkeypatch: p
         train_prior(poses, poses, tmp_path / "run", TINY, "mps", QuietReporter())
 
 
+@pytest.mark.slow
 def test_a_run_knows_its_data(poses: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.npz"
     np.savez(other, poses=np.load(poses)["poses"][:20])
@@ -148,6 +151,7 @@ def test_a_run_knows_its_data(poses: Path, tmp_path: Path) -> None:
     assert train_prior(renamed, other, tmp_path / "run", TINY, "cpu", QuietReporter()) == prior
 
 
+@pytest.mark.slow
 def test_checkpoints_from_before_data_were_recorded_go_on(poses: Path, tmp_path: Path) -> None:
     train_prior(poses, poses, tmp_path, TINY, "cpu", QuietReporter(), stop_after_s=0.0)
     record = torch.load(tmp_path / "checkpoint.pt")
@@ -156,6 +160,7 @@ def test_checkpoints_from_before_data_were_recorded_go_on(poses: Path, tmp_path:
     assert train_prior(poses, poses, tmp_path, TINY, "cpu", QuietReporter()) == tmp_path / "prior.safetensors"
 
 
+@pytest.mark.slow
 def test_checkpoints_from_before_a_setting_go_on_as_they_began(poses: Path, tmp_path: Path) -> None:
     train_prior(poses, poses, tmp_path, TINY, "cpu", QuietReporter(), stop_after_s=0.0)
     record = torch.load(tmp_path / "checkpoint.pt")
@@ -167,6 +172,7 @@ def test_checkpoints_from_before_a_setting_go_on_as_they_began(poses: Path, tmp_
     assert train_prior(poses, poses, tmp_path, TINY, "cpu", QuietReporter()) == tmp_path / "prior.safetensors"
 
 
+@pytest.mark.slow
 def test_a_start_is_trained_and_used(poses: Path, tmp_path: Path) -> None:
     with np.load(poses) as stored:
         moving = {**stored, "clip_index": np.zeros(len(stored["poses"]), np.int32), "fps": np.float32(30)}

@@ -51,7 +51,7 @@ def examine() -> Iterator[Finding]:
 
 def findings_table(findings: list[Finding]) -> str:
     """The findings for people: a table, and below it what to do."""
-    from pipeline.results.report import table_text
+    from pipeline.evaluate.report import table_text
 
     advice = [f"{finding.what}: {finding.advice}" for finding in findings if finding.advice]
     rows = [[finding.what, finding.state, finding.detail] for finding in findings]

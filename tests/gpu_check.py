@@ -27,9 +27,9 @@ from lifting.benchmarks.synthetic import STRIDE  # noqa: E402
 from lifting.device import MATMUL, choose_device, matmul_dtype  # noqa: E402
 from pipeline.bench.lifting import bench  # noqa: E402
 from pipeline.evaluate.mocap import MocapData, evaluate_mocap, load_mocap  # noqa: E402
+from pipeline.evaluate.report import Report, table_text  # noqa: E402
 from pipeline.load import load_lifter  # noqa: E402
 from pipeline.progress import QuietReporter  # noqa: E402
-from pipeline.results.report import Report, table_text  # noqa: E402
 from pipeline.settings import RunSettings  # noqa: E402
 
 #: Figures of the device and of the CPU may differ by so much, mm.

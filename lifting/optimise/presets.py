@@ -34,7 +34,7 @@ def make_solver(
         batch_rows: most poses at once.
 
     Raises:
-        ValueError: the settings ask for the initialiser, and ``templates`` has none.
+        ValueError: the settings ask for the initialiser or for a template pose, and ``templates`` has none.
     """
     return _PRESETS[settings.preset](settings, network, templates, device, batch_rows)
 
@@ -43,11 +43,13 @@ def _fast(
     settings: LiftSettings, network: ScoreNetwork, templates: Templates, device: torch.device, batch_rows: int
 ) -> Solver:
     dtype = matmul_dtype(device)
-    initialiser: Initialiser = GridInitialiser(torch.from_numpy(templates.poses[1]).to(device))
-    schedule = fast_schedule(settings.optimiser_steps)
+    initialiser: Initialiser
     if settings.ipo == "learnt":
         initialiser = LearntInitialiser(templates.network_on(device, dtype))
         schedule = refining_schedule(settings.optimiser_steps)
+    else:
+        initialiser = GridInitialiser(torch.from_numpy(templates.mean_pose()[None]).to(device))
+        schedule = fast_schedule(settings.optimiser_steps)
     return FastSolver(
         network=network,
         schedule=schedule,
@@ -64,7 +66,7 @@ def _reference(
     settings: LiftSettings, network: ScoreNetwork, templates: Templates, device: torch.device, batch_rows: int
 ) -> Solver:
     """The protocol that was published for pictures taken in the wild, that of 3DPW, from one template pose."""
-    template = torch.from_numpy(templates.poses[1][0]).to(device)
+    template = torch.from_numpy(templates.mean_pose()).to(device)
     return ReferenceSolver(network, PublishedIPO(), template, settings.optimiser_steps, batch_rows)
 
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from pipeline.evaluate.report import Report, table_text, versions
 from pipeline.machine import describe_machine
 from pipeline.progress import Reporter
-from pipeline.results.report import Report, table_text, versions
 
 if TYPE_CHECKING:
     import numpy as np

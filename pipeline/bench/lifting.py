@@ -14,9 +14,9 @@ from typing import Any
 
 from pipeline.bench.case import Case, Timing
 from pipeline.errors import UserError
+from pipeline.evaluate.report import Report, describe_lifting, table_text
 from pipeline.machine import PEAK_METHOD, describe_machine
 from pipeline.progress import Reporter
-from pipeline.results.report import Report, describe_lifting, table_text
 
 __all__ = ["BATCHES", "PRESETS", "bench", "bench_table", "run_apart"]
 

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import UserError
+from pipeline.evaluate.report import Report, table_text, versions
 from pipeline.machine import describe_machine
 from pipeline.progress import Reporter
-from pipeline.results.report import Report, table_text, versions
 
 __all__ = ["bench_live", "live_table"]
 

@@ -40,9 +40,9 @@ def command(
 ) -> None:  # fmt: skip
     """Run every case."""
     from pipeline.bench.lifting import BATCHES, bench, bench_table
+    from pipeline.evaluate.report import write_report
     from pipeline.files.atomic import check_writable
     from pipeline.progress import ConsoleReporter, QuietReporter, Reporter
-    from pipeline.results.report import write_report
 
     reporter: Reporter = QuietReporter() if quiet else ConsoleReporter()
     if json_file is not None:

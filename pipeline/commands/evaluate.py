@@ -13,8 +13,8 @@ from pipeline.settings import SETTINGS, RunSettings, load_settings, now_called
 
 if TYPE_CHECKING:
     from lifting.benchmarks.datasets.contract import Dataset, Keypoints
+    from pipeline.evaluate.report import Report
     from pipeline.evaluate.subject import Subject
-    from pipeline.results.report import Report
 
 __all__ = ["command"]
 
@@ -247,7 +247,7 @@ def _check(json_file: Path | None) -> None:
 
 
 def _write(json_file: Path | None, report: Report) -> None:
-    from pipeline.results.report import write_report
+    from pipeline.evaluate.report import write_report
 
     if json_file is not None:
         write_report(json_file, report)

@@ -20,13 +20,13 @@ from lifting.benchmarks.datasets import DATASETS, Dataset, PoseSet
 from lifting.benchmarks.datasets.contract import Keypoints
 from lifting.benchmarks.scoring import Errors, chosen, figures, hypothesis_errors, motion_figures, oracle
 from pipeline.errors import InputError, as_input_error
+from pipeline.evaluate.report import Report, write_report
 from pipeline.evaluate.subject import Subject
 from pipeline.files.atomic import claimed
 from pipeline.files.workspace import Workspace
 from pipeline.machine import describe_machine
 from pipeline.progress import Reporter
 from pipeline.protocol import Benchmark, load_benchmark, published_protocol
-from pipeline.results.report import Report, write_report
 
 __all__ = [
     "Block",

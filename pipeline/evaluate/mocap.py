@@ -23,10 +23,10 @@ from lifting.metrics import EXPECTED_COVERAGE
 from lifting.prior.weights import Prior
 from pipeline.errors import InputError
 from pipeline.evaluate.live import lift_sequences_live
+from pipeline.evaluate.report import Report, describe_lifting, describe_method, table_text
 from pipeline.evaluate.subject import Subject
 from pipeline.machine import describe_machine
 from pipeline.progress import Reporter
-from pipeline.results.report import Report, describe_lifting, describe_method, table_text
 from pipeline.train.data import frame_rate, load_people
 
 __all__ = ["MocapData", "evaluate_mocap", "frame_views", "load_mocap", "mocap_table"]

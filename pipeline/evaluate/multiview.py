@@ -22,12 +22,12 @@ from lifting.geometry.camera import Camera
 from lifting.lifter import Lifter
 from lifting.prior.weights import Prior
 from pipeline.errors import InputError, as_input_error
+from pipeline.evaluate.report import Report, describe_lifting, describe_method, table_text, versions
 from pipeline.evaluate.subject import Subject
 from pipeline.files.workspace import Workspace
 from pipeline.machine import describe_machine
 from pipeline.media.decode import VideoInfo, probe
 from pipeline.progress import Reporter
-from pipeline.results.report import Report, describe_lifting, describe_method, table_text, versions
 from pipeline.settings import RunSettings
 from pipeline.stages.camera import choose_camera
 from pipeline.stages.detect import detect_people, stored_people

@@ -19,8 +19,8 @@ from lifting.prior.control import ControlNetwork
 from lifting.prior.weights import load_prior
 from lifting.settings import LiftSettings
 from pipeline.errors import InputError, as_input_error
+from pipeline.evaluate.report import versions
 from pipeline.load import Models
-from pipeline.results.report import versions
 
 __all__ = ["Subject", "load_subject"]
 
@@ -91,8 +91,6 @@ def load_subject(
     """
     prior, templates = models.prior, models.templates
     settings = LiftSettings(preset=preset or ("reference" if ipo.from_rays else "fast"), steps=steps, seed=seed)
-    if ipo.from_rays and settings.preset == "fast":
-        raise InputError("the fast preset expects the size of adults; lift infants with --preset reference")
     if ipo.from_rays and hypotheses != 1:
         raise InputError("infants are lifted from their own rays, which is one hypothesis; give --hypotheses 1")
     if hypotheses not in templates.poses:
@@ -101,13 +99,8 @@ def load_subject(
     joints = {17: H36M_17.joints, 12: LIMBS_12.joints}.get(prior.network.joints)
     if joints is None or (joints == LIMBS_12.joints and not ipo.from_rays):
         raise InputError(f"the prior {prior.name} has {prior.network.joints} joints; this data set needs one of 17")
-    found: Hypotheses
-    if settings.preset == "fast":
-        with as_input_error():
-            found = FastHypotheses(prior, templates, hypotheses, settings, models.device)
-    else:
-        poses = typical_infant(len(joints))[None] if ipo.from_rays else templates.poses[hypotheses]
-        found = ReferenceHypotheses(prior, poses, ipo, settings.optimiser_steps, models.device)
+    with as_input_error():
+        found = _HYPOTHESES[settings.preset](models, ipo, hypotheses, settings)
     return Subject(
         hypotheses=found,
         chooser=Chooser(prior, templates.size_m, seed, models.device) if hypotheses > 1 else None,
@@ -128,6 +121,20 @@ def load_subject(
             "choosing_seed": seed,
         },
     )
+
+
+def _fast(models: Models, ipo: PublishedIPO, count: int, settings: LiftSettings) -> Hypotheses:
+    if ipo.from_rays:
+        raise InputError("the fast preset expects the size of adults; lift infants with --preset reference")
+    return FastHypotheses(models.prior, models.templates, count, settings, models.device)
+
+
+def _reference(models: Models, ipo: PublishedIPO, count: int, settings: LiftSettings) -> Hypotheses:
+    poses = typical_infant(models.prior.network.joints)[None] if ipo.from_rays else models.templates.poses[count]
+    return ReferenceHypotheses(models.prior, poses, ipo, settings.optimiser_steps, models.device)
+
+
+_HYPOTHESES = {"fast": _fast, "reference": _reference}
 
 
 def _weights(models: Models) -> str:

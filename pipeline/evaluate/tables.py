@@ -9,8 +9,8 @@ from typing import Any
 
 from assets.untrusted.texts import load_json
 from pipeline.errors import InputError, as_input_error
+from pipeline.evaluate.report import Report, table_text
 from pipeline.protocol import differences
-from pipeline.results.report import Report, table_text
 
 __all__ = ["Row", "dataset_table", "figure_table", "report_rows", "stored_rows"]
 

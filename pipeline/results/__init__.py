@@ -1,4 +1,4 @@
 """What a run leaves: ``Result`` is everybody in a video, ``exporters`` writes it in every format there is.
 
-``schema`` says what stands in a file, ``report`` what is told at the end.
+``schema`` says what stands in a file.
 """

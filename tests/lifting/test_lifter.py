@@ -238,13 +238,13 @@ def test_windows_join_without_a_jump(
 
 
 def test_windows_fade_in_the_inner_half_of_their_overlap(
-    prior: Prior, starts: Templates, walk: NDArray[np.float64]
+    prior: Prior, templates: Templates, walk: NDArray[np.float64]
 ) -> None:
     # so noisy that windows differ where they overlap; from the grid and without bones they know nothing of each other
     track = seen(walk[:44], noise_px=20.0)
     rays, confidence = CAMERA.rays(track.keypoints_px), track.confidence.astype(np.float64)
     settings = replace(QUICK, steps=4, window=20, overlap=8, bones=0.0, ipo="grid")
-    run = Lifter(prior, starts, settings, torch.device("cpu")).lift_rows
+    run = Lifter(prior, templates, settings, torch.device("cpu")).lift_rows
     whole = run(rays, confidence, track.time_s)
     windows = [run(rays[at : at + 20], confidence[at : at + 20], track.time_s[at : at + 20]) for at in (0, 12, 24)]
     for at, window, own in zip((0, 12, 24), windows, (slice(0, 12), slice(8, 12), slice(8, 20)), strict=True):

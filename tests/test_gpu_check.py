@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from tests import gpu_check
+from tests.pipeline.bench.test_lifting import pretend
 
 pytestmark = pytest.mark.slow
 
@@ -17,7 +18,8 @@ def test_without_a_gpu_it_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     assert out == "" and err.count("\n") == 1 and "no cuda device" in err
 
 
-def test_the_cpu_agrees_with_itself(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_cpu_agrees_with_itself(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("pipeline.bench.lifting.run_apart", pretend)  # what is measured has tests of its own
     assert gpu_check.main(["--device", "cpu", "--quick"]) == 0
     lines = capsys.readouterr().out.splitlines()
     tests = next(line for line in lines if line.lstrip().startswith("tests "))
@@ -27,15 +29,23 @@ def test_the_cpu_agrees_with_itself(capsys: pytest.CaptureFixture[str]) -> None:
         assert any(f"{preset}, batch 1, ms a pose" in line and "of the matmul limit" in line for line in lines)
 
 
-@pytest.mark.parametrize(("off_mm", "code"), [(0.05, 0), (0.2, 1)])
+@pytest.mark.parametrize(
+    ("off_mm", "arithmetic", "code"),
+    [(0.05, torch.float32, 0), (0.2, torch.float32, 1), (0.2, torch.bfloat16, 0), (2.0, torch.bfloat16, 1)],
+)
 def test_figures_that_differ_are_a_failure(
-    off_mm: float, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    off_mm: float,
+    arithmetic: torch.dtype,
+    code: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     class Measured:
         def __init__(self, mm: float) -> None:
             metrics = {name: {"value": mm} for name in gpu_check.FIGURES}
             self.per_group = [{"name": "sequences", "noise_px": 5.0, "metrics": metrics}]
 
+    monkeypatch.setattr(gpu_check, "matmul_dtype", lambda device: arithmetic)
     found = iter([Measured(30.0), Measured(30.0), Measured(30.0 + off_mm)])
     monkeypatch.setattr(gpu_check, "evaluate_mocap", lambda *_, **__: next(found))
     monkeypatch.setattr(gpu_check, "device_tests", lambda *_, **__: ("tests", "", "", "1 passed", "yes"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from scipy.spatial.transform import Rotation
 from detectors.layouts import H36M_17
 from lifting.benchmarks.datasets import DATASETS
 from lifting.body.joints import LIMBS_12
+from lifting.optimise import reference
 from lifting.optimise.reference import PublishedIPO
 from lifting.prior.control import ControlNetwork
 from lifting.prior.network import ScoreNetwork
@@ -147,7 +149,10 @@ def test_mirroring_is_asked_for_and_said(data: dict[str, Path], tmp_path: Path) 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("preset", ["fast", "reference"])
-def test_hypotheses_ours_and_oracle(data: dict[str, Path], tmp_path: Path, preset: str) -> None:
+def test_hypotheses_ours_and_oracle(
+    data: dict[str, Path], tmp_path: Path, preset: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reference, "adam_ipo", partial(reference.adam_ipo, steps=50))
     found = evaluate(
         "h36m", "--data", data["h36m"], "--stride", 1, "--hypotheses", 10, "--preset", preset, "--steps", 3,
         "--keypoints", "detected", json_file=tmp_path / "r.json",

@@ -187,7 +187,7 @@ class TestMultiview:
     @pytest.mark.slow
     def test_report(self, views: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         zedo(
-            "evaluate", "multiview", "--data", views, "--json", tmp_path / "r.json", "--steps", 12,
+            "evaluate", "multiview", "--data", views, "--json", tmp_path / "r.json", "--steps", 6,
             "--hypotheses", 10,
         )  # fmt: skip
         table = capsys.readouterr().out

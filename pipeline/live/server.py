@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from pipeline.errors import InputError
 from pipeline.live.feed import Feed
@@ -86,6 +86,14 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def _split(address: str) -> SplitResult:
+    """The parts of an address; one that makes no sense has none."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return urlsplit("")
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     # Threads of readers that hang must not hold up the end.
@@ -109,8 +117,7 @@ class _Handler(BaseHTTPRequestHandler):
     token: str
 
     def do_GET(self) -> None:
-        address = urlsplit(self.path)
-        query = parse_qs(address.query)
+        address, query = self._address()
         if not self._allowed(query):
             return
         if address.path == "/":
@@ -123,8 +130,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(404, b"there is nothing here\n", "text/plain")
 
     def do_POST(self) -> None:
-        address = urlsplit(self.path)
-        query = parse_qs(address.query)
+        address, query = self._address()
         # A browser sends this header to other origins only after asking, and is not answered.
         if not self._allowed(query, "X-Zedo"):
             return
@@ -148,6 +154,10 @@ class _Handler(BaseHTTPRequestHandler):
         further = {"X-Frame": str(picture.number), "X-Status": json.dumps(self._status())}
         self._answer(200, picture.encoded(), "image/jpeg", further)
 
+    def _address(self) -> tuple[SplitResult, dict[str, list[str]]]:
+        address = _split(self.path)
+        return address, parse_qs(address.query)
+
     def _status(self) -> dict[str, Any]:
         return {**self.status(), "page_ms": self.feed.page_latency_ms()}
 
@@ -157,8 +167,8 @@ class _Handler(BaseHTTPRequestHandler):
             allowed = secrets.compare_digest(given.encode(), self.token.encode())
         else:
             # Names that others let point here (DNS rebinding) and pages of other origins may not look.
-            name = urlsplit(f"//{self.headers.get('Host', '')}").hostname or ""
-            allowed = is_loopback(name)
+            hosts = self.headers.get_all("Host", [])
+            allowed = len(hosts) == 1 and is_loopback(_split(f"//{hosts[0]}").hostname or "")
         allowed &= self.headers.get("Sec-Fetch-Site", "none") in ("none", "same-origin")
         allowed &= header is None or header in self.headers
         if not allowed:
@@ -168,7 +178,13 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(
         self, code: int, body: bytes = b"", kind: str | None = None, further: dict[str, str] | None = None
     ) -> None:
+        # Bodies are never read. On a connection that stays, one would be taken for the next request, and a page of
+        # another origin chooses the bodies of its requests freely: it could press keys.
+        has_body = "Content-Length" in self.headers or "Transfer-Encoding" in self.headers
+        self.close_connection |= code >= 400 or self.command != "GET" or has_body or bool(self.headers.defects)
         headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+        if self.close_connection:
+            headers["Connection"] = "close"
         if kind is not None:
             headers["Content-Type"] = kind
         if code != 204:

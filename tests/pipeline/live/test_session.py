@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import cv2
@@ -331,6 +332,115 @@ class TestServer:
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         assert self.ask(server, "/")[0] == 200
         time.sleep(0.3)
+        server.close()
+        assert "Traceback" not in capsys.readouterr().err
+
+    def exchange(self, server: PageServer, sent: bytes) -> bytes:
+        """Everything that comes back for the bytes until the server closes; fails if it keeps the connection."""
+        answer = b""
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+            try:
+                connection.sendall(sent)
+                connection.shutdown(socket.SHUT_WR)
+                while part := connection.recv(1 << 16):
+                    answer += part
+            except TimeoutError:
+                pytest.fail("the connection was kept")
+            except OSError:
+                # closed with bytes unread at its end, which resets it
+                pass
+        return answer
+
+    def open_after(self, server: PageServer, sent: bytes) -> bool:
+        """Whether the connection stays for another request."""
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+            connection.sendall(sent)
+            answer = http.client.HTTPResponse(connection)
+            answer.begin()
+            answer.read()
+            try:
+                connection.sendall(b"GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                return connection.recv(1) != b""
+            except ConnectionError:
+                return False
+
+    PRESS = b"POST /key?k=q HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Zedo: 1\r\n\r\n"
+
+    @pytest.mark.parametrize(
+        "head",
+        [
+            "POST /key?k=m HTTP/1.1\r\nHost: 127.0.0.1\r\nSec-Fetch-Site: cross-site\r\n{length}",
+            "POST /other HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Zedo: 1\r\n{length}",
+            "POST /key?k=m HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Zedo: 1\r\n{length}",
+            "POST /key?k=m HTTP/1.1\r\nHost: 127.0.0.1\r\ntransfer-encoding: chunked\r\n",
+            "GET /status HTTP/1.1\r\nHost: 127.0.0.1\r\n{length}",
+            "GET /status HTTP/1.1\r\nHost: 127.0.0.1\r\ntransfer-encoding: chunked\r\n",
+            "GET /status HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding : chunked\r\n",
+            "GET /other HTTP/1.1\r\nHost: 127.0.0.1\r\n{length}",
+            "GET / HTTP/1.1\r\nHost: evil.example\r\n{length}",
+            "PUT /key?k=m HTTP/1.1\r\nHost: 127.0.0.1\r\n{length}",
+            "GET /frame?after=x HTTP/1.1\r\nHost: 127.0.0.1\r\n{length}",
+        ],
+    )
+    def test_the_body_of_a_request_is_not_a_request(self, feed: Feed, head: str) -> None:
+        server, keys = self.serve(feed)
+        request = head.format(length=f"Content-Length: {len(self.PRESS)}\r\n").encode() + b"\r\n"
+        self.exchange(server, request + self.PRESS)
+        assert not self.open_after(server, request)
+        server.close()
+        assert "q" not in keys
+
+    def test_looking_keeps_the_connection(self, feed: Feed) -> None:
+        server, _ = self.serve(feed)
+        assert self.open_after(server, b"GET /frame?after=-1 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        server.close()
+
+    def test_pipelined_requests_are_answered_in_turn_up_to_a_refusal(self, feed: Feed) -> None:
+        server, keys = self.serve(feed)
+        look = b"GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        refused = b"GET /status HTTP/1.1\r\nHost: evil.example\r\n\r\n"
+        answer = self.exchange(server, 2 * look + refused + look + self.PRESS)
+        codes = [part[:3] for part in answer.split(b"HTTP/1.1 ")[1:]]
+        assert codes in ([b"200", b"200", b"403"], []) and keys == []
+        server.close()
+
+    @pytest.mark.parametrize("host", ["[", "[::1", "]", "", "localhost:x", "local\x00host", "\xff", "a" * 60000])
+    def test_a_host_that_makes_no_sense_is_refused(
+        self, feed: Feed, host: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        server, _ = self.serve(feed)
+        answer = self.exchange(server, b"GET /status HTTP/1.1\r\nHost: " + host.encode("latin-1") + b"\r\n\r\n")
+        assert answer.split()[1] == (b"200" if host == "localhost:x" else b"403")
+        assert self.exchange(server, b"GET /status HTTP/1.1\r\n\r\n").split()[1] == b"403"
+        twice = b"GET /status HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n"
+        assert self.exchange(server, twice).split()[1] == b"403"
+        server.close()
+        assert "Traceback" not in capsys.readouterr().err
+
+    def test_fuzz(self, feed: Feed, capsys: pytest.CaptureFixture[str]) -> None:
+        """Nothing but a request of our own page presses a key, and nothing stops the server or makes it complain."""
+        random = Random(0)
+        server, keys = self.serve(feed)
+        pieces = [
+            [b"GET", b"POST", b"HEAD", b"OPTIONS", b"\x16\x03\x01", b"get", b"", b"X" * 70000],
+            [b"/", b"/status", b"/frame?after=-1", b"/frame?after=" + b"9" * 5000, b"http://[", b"//[", b"/key?k=q",
+             b"*", b"/status?" + b"&" * 5000, b"/%", b"/\xff%00"],
+            [b"HTTP/1.1", b"HTTP/1.0", b"HTTP/9.9", b"HTTP/1." + b"1" * 5000, b"HTTP/1.\xb2", b"", b"ICY"],
+            [b"Host: 127.0.0.1", b"Host: [", b"Host: localhost", b"host:", b"Host: evil.example",
+             b"A: " + b"b" * 70000],
+            [b"Content-Length: 5", b"Content-Length: -1", b"Content-Length: " + b"9" * 400,
+             b"Expect: 100-continue", b"Connection: keep-alive", b"Sec-Fetch-Site: cross-site", b": x", b"\x00\xff",
+             b"Transfer-Encoding: chunked", b"X: y\r\n" * 200],
+            [b"", b"abcde", self.PRESS.replace(b"X-Zedo", b"X-Other"), b"5\r\nabcde\r\n0\r\n\r\n", b"\r\n" * 100],
+        ]  # fmt: skip
+        for _ in range(300):
+            method, path, version, host, further, body = (random.choice(some) for some in pieces)
+            sent = bytearray(b"%b %b %b\r\n%b\r\n%b\r\n\r\n%b" % (method, path, version, host, further, body))
+            for _ in range(random.choice((0, 0, 1, 5))):
+                sent[random.randrange(len(sent))] = random.randrange(256)
+            self.exchange(server, bytes(sent[: random.choice((len(sent), random.randrange(1, len(sent) + 1)))]))
+        assert keys == []
+        assert self.ask(server, "/status")[0] == 200
         server.close()
         assert "Traceback" not in capsys.readouterr().err
 

@@ -93,6 +93,9 @@ class RunState:
             "data": data or {},
         }
         partial = path.with_name(path.name + ".part")
+        # The name can be guessed: what is written to is made here, and never what a link points to.
+        partial.unlink(missing_ok=True)
+        partial.touch(exist_ok=False)
         torch.save(record, partial)
         partial.replace(path)
 

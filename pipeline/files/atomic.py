@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,6 +14,8 @@ from pipeline.errors import OutputError
 
 __all__ = ["atomic_path", "check_writable", "claimed"]
 
+#: When a file that nothing was written to was last changed.
+_UNTOUCHED_NS = 0
 _DISK_PROBLEMS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 
 
@@ -20,14 +24,26 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     """A temporary sibling to write to; it takes the final name when the block ends well and is deleted otherwise.
 
     The sibling is hidden and keeps the extension (``.result.part.gif``), because writers choose the format by it; what
-    a killed run left under that name is overwritten by the next one.
+    a killed run left under that name is replaced by the next one. It is there, empty, when the block begins: whatever
+    stood under that name is gone, and a link was never followed.
 
     Raises:
         OutputError: the path is a folder, its folder is missing or cannot be written to, or the disk is full.
+        FileNotFoundError: the block has written nothing.
     """
-    final, temporary = _prepare(Path(path))
+    final = _final(Path(path))
+    temporary = final.with_name(f".{final.stem}.part{final.suffix}")
+    try:
+        temporary.unlink(missing_ok=True)
+        # The name can be guessed: what is written to is made here (O_EXCL), and never what a link points to.
+        temporary.touch(exist_ok=False)
+        os.utime(temporary, ns=(_UNTOUCHED_NS, _UNTOUCHED_NS))
+    except OSError as error:
+        raise _refused(Path(path), error) from error
     try:
         yield temporary
+        if temporary.stat().st_mtime_ns == _UNTOUCHED_NS:
+            raise FileNotFoundError(errno.ENOENT, "nothing was written", str(path))
         _sync(temporary)
         temporary.replace(final)
     except BaseException as error:
@@ -52,11 +68,14 @@ def claimed(paths: Sequence[Path]) -> Iterator[None]:
     """
     from filelock import FileLock, Timeout
 
-    locks = [FileLock(path.resolve().with_name(f".{path.name}.lock")) for path in paths]
+    locks = [FileLock(_lock(path)) for path in paths]
     held = []
     try:
         for path, lock in zip(paths, locks, strict=True):
             try:
+                # It would be emptied, wherever it points.
+                if os.path.lexists(lock.lock_file) and not stat.S_ISREG(os.lstat(lock.lock_file).st_mode):
+                    raise OutputError(f"{lock.lock_file} is in the way of the mark of this run; delete it")
                 lock.acquire(timeout=0)
             except Timeout as error:
                 raise OutputError(f"another run is writing {path}; wait for it or choose another name") from error
@@ -76,29 +95,34 @@ def check_writable(path: str | Path, overwrite: bool = False) -> None:
         OutputError: the path is a folder, exists without ``overwrite``, or its folder cannot be written to.
     """
     path = Path(path)
-    if os.path.lexists(path) and not path.is_dir() and not overwrite:
+    final = _final(path)
+    if os.path.lexists(path) and not overwrite:
         raise OutputError(f"{path} exists already; add --overwrite to replace it or choose another name")
     try:
-        path.resolve().parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _refused(path, error) from error
-    _prepare(path)
-
-
-def _prepare(path: Path) -> tuple[Path, Path]:
-    """The final and the temporary path, once it is known that a file can be created there."""
-    if path.is_dir():
-        raise OutputError(f"{path} is a folder; give a file name with an extension, such as {path / 'result.gif'}")
-    # A link keeps pointing to where it points.
-    final = path.resolve()
-    temporary = final.with_name(f".{final.stem}.part{final.suffix}")
-    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
         # Trying is the only reliable test: access rights do not tell of read-only disks.
-        temporary.write_bytes(b"")
-        temporary.unlink()
+        tempfile.TemporaryFile(dir=final.parent).close()
     except OSError as error:
         raise _refused(path, error) from error
-    return final, temporary
+
+
+def _final(path: Path) -> Path:
+    """Where a file of that name really is or will be: a link keeps pointing to where it points."""
+    try:
+        kind = path.stat().st_mode
+    except FileNotFoundError:
+        return path.resolve()
+    except OSError as error:
+        raise _refused(path, error) from error
+    if stat.S_ISDIR(kind):
+        raise OutputError(f"{path} is a folder; give a file name with an extension, such as {path / 'result.gif'}")
+    if not stat.S_ISREG(kind):
+        raise OutputError(f"{path} is no ordinary file, and is not replaced; choose another name")
+    return path.resolve()
+
+
+def _lock(path: Path) -> Path:
+    return path.resolve().with_name(f".{path.name}.lock")
 
 
 def _refused(path: Path, error: OSError) -> OutputError:

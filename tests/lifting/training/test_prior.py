@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -180,6 +181,15 @@ def test_other_settings_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="another augmentation;"):
         changed = replace(SMALL, augmentation=replace(SMALL.augmentation, mirror=0.0))
         resumed(tmp_path / "c.pt", changed)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+def test_a_checkpoint_is_not_written_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    (tmp_path / "c.pt.part").symlink_to(tmp_path / "thesis.txt")
+    new_prior(SMALL, CPU).save(tmp_path / "c.pt", SMALL)
+    assert resumed(tmp_path / "c.pt").step == 0
+    assert (tmp_path / "thesis.txt").read_text() == "years of work"
 
 
 def test_a_checkpoint_cut_short_leaves_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import OutputError
-from pipeline.files.atomic import atomic_path, check_writable
+from pipeline.files.atomic import atomic_path, check_writable, claimed
 
 
 def names(folder: Path) -> list[str]:
@@ -49,7 +49,7 @@ def test_leftover_of_a_killed_run_is_replaced(tmp_path: Path) -> None:
     leftover.write_text("half a file of a killed run")
     with atomic_path(tmp_path / "a.npz") as temporary:
         assert temporary == leftover
-        assert not temporary.exists()
+        assert temporary.read_text() == ""
         temporary.write_text("whole")
     assert names(tmp_path) == ["a.npz"]
     assert (tmp_path / "a.npz").read_text() == "whole"
@@ -69,6 +69,36 @@ def test_link_keeps_pointing_to_where_it_points(tmp_path: Path) -> None:
         temporary.write_text("new")
     assert (tmp_path / "link.gif").is_symlink()
     assert (tmp_path / "real" / "file.gif").read_text() == "new"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+@pytest.mark.parametrize("name", [".a.part.gif", ".a.gif.lock"])
+def test_links_under_the_names_that_can_be_guessed_are_not_followed(tmp_path: Path, name: str) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    (tmp_path / name).symlink_to(tmp_path / "thesis.txt")
+    check_writable(tmp_path / "a.gif")
+    if name.endswith("lock"):
+        with pytest.raises(OutputError, match=r"\.a\.gif\.lock is in the way"), claimed([tmp_path / "a.gif"]):
+            pytest.fail("the work was begun")
+    else:
+        with atomic_path(tmp_path / "a.gif") as temporary:
+            temporary.write_text("new")
+        assert names(tmp_path) == ["a.gif", "thesis.txt"]
+    assert (tmp_path / "thesis.txt").read_text() == "years of work"
+
+
+def test_what_cannot_be_removed_from_the_temporary_name_is_refused(tmp_path: Path) -> None:
+    (tmp_path / ".a.part.gif" / "inside").mkdir(parents=True)
+    with pytest.raises(OutputError, match="cannot be written"), atomic_path(tmp_path / "a.gif"):
+        pytest.fail("the work was begun")
+    assert (tmp_path / ".a.part.gif" / "inside").is_dir()
+
+
+def test_checking_leaves_another_run_alone(tmp_path: Path) -> None:
+    with atomic_path(tmp_path / "a.gif") as temporary:
+        temporary.write_text("half")
+        check_writable(tmp_path / "a.gif")
+        assert temporary.read_text() == "half"
 
 
 def below_a_file(folder: Path) -> Path:

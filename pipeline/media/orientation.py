@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +13,10 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import av
 
-__all__ = ["Orientation"]
+__all__ = ["EXIF", "Orientation", "side_data"]
+
+#: Kinds of side data, by FFmpeg's numbers.
+_DISPLAY_MATRIX, EXIF = 6, 31
 
 
 @dataclass(frozen=True)
@@ -78,8 +82,23 @@ class Orientation:
     def of_frame(cls, frame: av.VideoFrame) -> Orientation:
         """Orientation that the container gave to a decoded video frame."""
         # frame.rotation tells nothing of mirror images.
-        matrix = frame.side_data.get("DISPLAYMATRIX")
-        if matrix is None:
+        matrix = side_data(frame, _DISPLAY_MATRIX)
+        if len(matrix) < 20:
             return cls()
-        a, b, _, c, d = struct.unpack("=5i", bytes(matrix)[:20])
+        a, b, _, c, d = struct.unpack("=5i", matrix[:20])
         return cls.from_matrix(a, b, c, d)
+
+
+def side_data(frame: av.VideoFrame, kind: int) -> bytes:
+    """What FFmpeg attached to a frame under this number (``AVFrameSideDataType``); empty if nothing."""
+    from av.sidedata.sidedata import Type
+
+    # One kind that PyAV has no name for, such as the EXIF of Motion JPEG, makes it refuse all the others of the frame.
+    Type._missing_ = classmethod(_unnamed)  # type: ignore[method-assign, assignment]
+    return next((bytes(data) for data in frame.side_data if data.type.value == kind), b"")
+
+
+def _unnamed(cls: type[Enum], value: object) -> Enum:
+    member = object.__new__(cls)
+    member._name_, member._value_ = f"UNNAMED_{value}", value
+    return member

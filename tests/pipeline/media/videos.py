@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import av
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 MS = Fraction(1, 1000)
 
@@ -78,4 +80,27 @@ def write_sound(path: Path, codec: str) -> Path:
         frame.rate = 44100
         container.mux(stream.encode(frame))
         container.mux(stream.encode())
+    return path
+
+
+def jpeg(orientation: int = 1, description: bytes = b"a day out", focal_35mm: int = 28) -> bytes:
+    """``picture`` as a camera writes it, with EXIF; ``description`` is stored as it is, in whatever encoding."""
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010E] = orientation, description
+    exif.get_ifd(0x8769)[0xA405] = focal_35mm
+    file = io.BytesIO()
+    Image.fromarray(picture()).save(file, "jpeg", exif=exif, quality=95)
+    return file.getvalue()
+
+
+def write_packets(path: Path, codec: str, packets: Sequence[bytes], **options: str) -> Path:
+    """A film of packets that are encoded already, 25 a second, each a key frame."""
+    with av.open(str(path), "w", options=options) as container:
+        stream = container.add_stream(codec, rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuvj420p" if codec == "mjpeg" else "yuv420p"
+        for number, data in enumerate(packets):
+            packet = av.Packet(data)
+            packet.stream, packet.pts, packet.dts, packet.time_base = stream, number, number, Fraction(1, 25)
+            packet.is_keyframe = True
+            container.mux(packet)
     return path

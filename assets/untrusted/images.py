@@ -6,7 +6,7 @@ from pathlib import Path
 
 from assets.untrusted.limits import LIMITS, Limits, UntrustedFileError, damage, opened
 
-__all__ = ["check_pixels", "exif_orientation"]
+__all__ = ["check_pixels", "exif_focal_35mm", "exif_orientation"]
 
 
 def check_pixels(path: Path, width: int, height: int, limits: Limits = LIMITS) -> None:
@@ -27,3 +27,16 @@ def exif_orientation(path: Path, limits: Limits = LIMITS) -> int:
             return int(image.getexif().get(0x0112, 1))
     except UntrustedFileError:
         return 1
+
+
+def exif_focal_35mm(exif: bytes) -> str:
+    """Focal length as 35 mm equivalent out of the bytes of EXIF; empty where they do not say so or cannot be read."""
+    from PIL import Image
+
+    try:
+        with damage("EXIF", "EXIF"):
+            tags = Image.Exif()
+            tags.load(exif)
+            return str(tags.get_ifd(0x8769).get(0xA405, ""))
+    except UntrustedFileError:
+        return ""

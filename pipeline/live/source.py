@@ -190,7 +190,7 @@ class _Stream:
         options = {"rtsp_transport": "tcp"} if address.lower().startswith("rtsp") else {}
         options |= {"fflags": "nobuffer", "flags": "low_delay"}
         try:
-            self._container = av.open(address, options=options, timeout=(_OPEN_S, STALL_S))
+            self._container = av.open(address, options=options, timeout=(_OPEN_S, STALL_S), metadata_errors="replace")
         except (av.FFmpegError, OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or type(error).__name__
             what = f"{self.name} cannot be opened ({reason})"

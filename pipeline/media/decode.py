@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from assets.untrusted.images import check_pixels, exif_orientation
+from assets.untrusted.images import check_pixels, exif_focal_35mm, exif_orientation
 from pipeline.errors import InputError, as_input_error
 from pipeline.media import demux
-from pipeline.media.orientation import Orientation
+from pipeline.media.orientation import EXIF, Orientation, side_data
 
 if TYPE_CHECKING:
     import av
@@ -125,7 +125,7 @@ def probe(path: str | Path) -> VideoInfo:
             rotation_deg=layout.orientation.rotation_deg,
             mirrored=layout.orientation.mirrored,
             codec=stream.codec_context.name,
-            focal_35mm=demux.focal_35mm(stream.metadata, container.metadata, first.metadata),
+            focal_35mm=demux.focal_35mm(stream.metadata, container.metadata, _tags(first)),
             sample_aspect_ratio=layout.sample_aspect_ratio,
             variable_frame_rate=demux.uneven(times),
             is_image=is_image,
@@ -226,6 +226,15 @@ class _Layout:
     def upright(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
         width, height = self.square_size
         return self.orientation.apply(frame.to_ndarray(format="rgb24", width=width, height=height))
+
+
+def _tags(frame: av.VideoFrame) -> Mapping[str, str]:
+    """What a picture says of itself."""
+    try:
+        return frame.metadata
+    except UnicodeDecodeError:
+        # PyAV gives all or nothing, and cameras write texts in any encoding.
+        return {"FocalLengthIn35mmFilm": exif_focal_35mm(side_data(frame, EXIF))}
 
 
 def _no_frames(path: Path) -> InputError:

@@ -83,7 +83,8 @@ def open_video(path: Path) -> tuple[InputContainer, VideoStream]:
 
     try:
         # "file:" and the white list: a name with a colon is no network address, and no file opens one.
-        container = av.open(f"file:{path}", options={"protocol_whitelist": "file"})
+        # "replace": titles are in any encoding.
+        container = av.open(f"file:{path}", options={"protocol_whitelist": "file"}, metadata_errors="replace")
     except (av.error.FFmpegError, ValueError) as error:
         raise InputError(
             f"{path} is not a video that can be read: it is of another type or was cut off; check that it plays, or "

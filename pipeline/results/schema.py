@@ -113,7 +113,7 @@ def _video_record(video: VideoInfo) -> dict[str, Any]:
 
 
 def jsonable(value: Any) -> Any:
-    """The nearest value that strict JSON holds: arrays as lists, NaN as None, anything unknown as its text."""
+    """The nearest value that strict JSON holds: arrays as lists, NaN as None, anything unknown as its text, in valid Unicode."""
     if is_dataclass(value) and not isinstance(value, type):
         value = asdict(value)
     if isinstance(value, Mapping):
@@ -124,7 +124,10 @@ def jsonable(value: Any) -> Any:
         return jsonable(value.tolist())
     if isinstance(value, float):
         return value if np.isfinite(value) else None
-    return value if value is None or isinstance(value, (bool, int, str)) else str(value)
+    if value is None or isinstance(value, (bool, int)):
+        return value
+    # Names of files may hold bytes that are no UTF-8; no text file can.
+    return str(value).encode("utf-8", "replace").decode("utf-8")
 
 
 def _package_versions() -> dict[str, str]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pipeline.errors import InputError, UserError
 from pipeline.live.slot import Slot
 from pipeline.media.decode import VideoInfo, probe, read_frames
+from pipeline.media.demux import film_streams, shown_stream
 
 if TYPE_CHECKING:
     import cv2
@@ -195,10 +196,11 @@ class _Stream:
             reason = getattr(error, "strerror", None) or type(error).__name__
             what = f"{self.name} cannot be opened ({reason})"
             raise InputError(f"{what}; check address, network and password") from error
-        if not self._container.streams.video:
+        streams = film_streams(self._container)
+        if not streams:
             self._container.close()
             raise InputError(f"{self.name} has no video stream; check the address")
-        stream = self._container.streams.video[0]
+        stream = shown_stream(streams)
         # Several threads would each hold back a frame.
         stream.thread_type = "NONE"
         self._closed = False

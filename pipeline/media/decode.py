@@ -159,6 +159,13 @@ def read_frames(
         raise InputError(f"the part from {first_s:g} s to {end_s:g} s is empty: the start must lie before the end")
     container, stream = demux.open_video(path)
     with container:
+        streams = [each.index for each in demux.film_streams(container)]
+        if len(streams) > 1:
+            codec = stream.codec_context
+            warn(
+                f"{path} has {len(streams)} video streams; number {streams.index(stream.index) + 1} is used, of "
+                f"{codec.width} x {codec.height} pixels, as players do"
+            )
         problems, period_s = demux.Problems(), 1 / demux.stated_frame_rate(stream)
         clock = demux.Clock(period_s)
         layout: _Layout | None = None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 __all__ = [
-    "Clock", "Problems", "decode_all", "decode_packet", "focal_35mm", "is_still", "open_video", "read_packets",
-    "stated_duration", "stated_frame_rate", "uneven",
+    "Clock", "Problems", "decode_all", "decode_packet", "film_streams", "focal_35mm", "is_still", "open_video",
+    "read_packets", "shown_stream", "stated_duration", "stated_frame_rate", "uneven",
 ]  # fmt: skip
 
 # FFmpeg paints text files as terminal screens; a text file is no video here.
@@ -29,6 +30,8 @@ _TEXT_FORMATS = {"tty", "bin", "xbin", "adf", "idf"}
 _FOCAL_KEY = re.compile(r"focallength(35mmequivalent|in35mm(film|format))$")
 # A demuxer that fails this often in a row without a packet in between will not recover.
 _MAX_READ_FAILURES = 50
+# Of a file with several video streams: where they are to show whether they are films.
+_SEARCHED_PACKETS = 1000
 # A step back in time longer than this is a restarted clock, a shorter one a wrong time stamp.
 _CLOCK_RESET_S = 1.0
 
@@ -79,26 +82,15 @@ def open_video(path: Path) -> tuple[InputContainer, VideoStream]:
         InputError: missing, a folder, unreadable, empty, not a video, no pictures, or an unknown codec.
     """
     _check_file(path)
-    import av
-
-    try:
-        # "file:" and the white list: a name with a colon is no network address, and no file opens one.
-        # "replace": titles are in any encoding.
-        container = av.open(f"file:{path}", options={"protocol_whitelist": "file"}, metadata_errors="replace")
-    except (av.error.FFmpegError, ValueError) as error:
-        raise InputError(
-            f"{path} is not a video that can be read: it is of another type or was cut off; check that it plays, or "
-            "convert it to MP4"
-        ) from error
+    container = _opened(path)
     try:
         if _TEXT_FORMATS & set(container.format.name.split(",")):
             raise InputError(f"{path} is a text file, not a video; give the video itself")
-        # Cover pictures of sound files are video streams to FFmpeg.
-        streams = [s for s in container.streams.video if not s.disposition & s.disposition.attached_pic]
+        streams = film_streams(container)
         if not streams:
             sound = " but sound" if container.streams.audio or container.streams.video else ""
             raise InputError(f"{path} holds nothing{sound}, no pictures; give a file with a video stream")
-        stream = max(streams, key=lambda s: (bool(s.disposition & s.disposition.default), -s.index))
+        stream = shown_stream(streams, _stills(path, streams) if len(streams) > 1 else ())
         if stream.codec_context is None:
             raise InputError(f"{path} uses a codec that cannot be decoded here; convert it to H.264")
         with as_input_error():
@@ -108,6 +100,64 @@ def open_video(path: Path) -> tuple[InputContainer, VideoStream]:
         container.close()
         raise
     return container, stream
+
+
+def film_streams(container: InputContainer) -> list[VideoStream]:
+    """The video streams without cover pictures of sound files, and the like, which are video streams to FFmpeg."""
+    return [s for s in container.streams.video if not s.disposition & s.disposition.attached_pic]
+
+
+def shown_stream(streams: Sequence[VideoStream], stills: Collection[int] = ()) -> VideoStream:
+    """The one of several video streams that players show.
+
+    As FFmpeg chooses: what is the default, then the larger picture, then the higher bit rate. But a single picture
+    never hides a film.
+
+    Args:
+        streams: at least one.
+        stills: indices of those that are a single picture.
+    """
+
+    def rank(stream: VideoStream) -> tuple[int, ...]:
+        codec, kind = stream.codec_context, stream.disposition
+        if codec is None:
+            return (0, stream.index not in stills, 0, 0, 0, -stream.index)
+        shown = (not kind & (kind.hearing_impaired | kind.visual_impaired)) + bool(kind & kind.default)
+        return (1, stream.index not in stills, shown, codec.width * codec.height, codec.bit_rate or 0, -stream.index)
+
+    return max(streams, key=rank)
+
+
+def _stills(path: Path, streams: Sequence[VideoStream]) -> set[int]:
+    """Indices of the streams that have one picture only, as far as the beginning of the file tells."""
+    from av.error import FFmpegError
+
+    # Counts that files state include frames that are not there.
+    seen = {stream.index: 0 for stream in streams}
+    with _opened(path) as container:
+        try:
+            for packet in islice(container.demux(), _SEARCHED_PACKETS):
+                if packet.size and packet.stream_index in seen:
+                    seen[packet.stream_index] += 1
+                    if min(seen.values()) > 1:
+                        break
+        except FFmpegError:
+            pass
+    return {index for index, count in seen.items() if count < 2}
+
+
+def _opened(path: Path) -> InputContainer:
+    import av
+
+    try:
+        # "file:" and the white list: a name with a colon is no network address, and no file opens one.
+        # "replace": titles are in any encoding.
+        return av.open(f"file:{path}", options={"protocol_whitelist": "file"}, metadata_errors="replace")
+    except (av.error.FFmpegError, ValueError) as error:
+        raise InputError(
+            f"{path} is not a video that can be read: it is of another type or was cut off; check that it plays, or "
+            "convert it to MP4"
+        ) from error
 
 
 def _check_file(path: Path) -> None:

@@ -113,7 +113,7 @@ def _video_record(video: VideoInfo) -> dict[str, Any]:
 
 
 def jsonable(value: Any) -> Any:
-    """The nearest value that strict JSON holds: arrays as lists, NaN as None, anything unknown as its text, in valid Unicode."""
+    """The nearest value that strict JSON holds: arrays as lists, NaN as None, anything unknown as its Unicode text."""
     if is_dataclass(value) and not isinstance(value, type):
         value = asdict(value)
     if isinstance(value, Mapping):

@@ -15,7 +15,7 @@ from pipeline.media.decode import probe, read_frames
 from pipeline.results.exporters import save
 from pipeline.results.result import Result, load_result
 from pipeline.results.schema import build_metadata
-from tests.pipeline.media.videos import corners, jpeg, write_packets, write_video
+from tests.pipeline.media.videos import corners, jpeg, write_packets, write_streams, write_video
 
 
 @pytest.mark.parametrize("extension", ["avi", "mov", "mkv"])
@@ -62,3 +62,41 @@ def test_results_of_a_file_whose_name_is_no_text_are_text(tmp_path: Path) -> Non
     stored = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))["metadata"]
     assert (stored["video"]["file"], stored["warnings"]) == ("?t?.mp4", ["?t?.mp4 is damaged"])
     assert load_result(tmp_path / "a.npz").metadata["video"]["file"] == "?t?.mp4"
+
+
+@pytest.mark.parametrize("extension", ["mp4", "mov", "mkv", "avi", "ts"])
+@pytest.mark.parametrize(
+    ("streams", "default", "used"),
+    [
+        ([((64, 48), 1), ((128, 96), 20)], None, 2),
+        ([((160, 120), 1), ((128, 96), 20)], 0, 2),
+        ([((64, 48), 20), ((256, 192), 20)], 1, 2),
+        ([((256, 192), 20), ((64, 48), 20)], None, 1),
+    ],
+)
+def test_of_several_streams_the_one_that_players_show_is_used(
+    tmp_path: Path, extension: str, streams: list[tuple[tuple[int, int], int]], default: int | None, used: int
+) -> None:
+    path = write_streams(tmp_path / f"clip.{extension}", streams, default)
+    warnings: list[str] = []
+    frames = list(read_frames(path, on_warning=warnings.append))
+    size = streams[used - 1][0]
+    assert (len(frames), frames[0].image.shape[1::-1], probe(path).frame_count) == (20, size, 20)
+    assert [corners(frame.image) for frame in frames] == ["RG/BK"] * 20
+    assert [w for w in warnings if f"has 2 video streams; number {used} is used" in w] == warnings
+
+
+@pytest.mark.parametrize("extension", ["mkv", "avi", "ts"])
+def test_where_none_is_the_default_the_larger_picture_is_used(tmp_path: Path, extension: str) -> None:
+    path = write_streams(tmp_path / f"clip.{extension}", [((64, 48), 20), ((256, 192), 20)])
+    assert (probe(path).width, probe(path).height) == (256, 192)
+
+
+def test_the_default_stream_is_shown_even_if_it_is_smaller(tmp_path: Path) -> None:
+    path = write_streams(tmp_path / "clip.mkv", [((128, 96), 20), ((64, 48), 20)], default=1)
+    assert (probe(path).width, probe(path).height) == (64, 48)
+
+
+def test_an_animated_picture_is_a_film(tmp_path: Path) -> None:
+    path = write_streams(tmp_path / "clip.avif", [((64, 64), 15)])
+    assert len(list(read_frames(path))) == 15

@@ -104,3 +104,25 @@ def write_packets(path: Path, codec: str, packets: Sequence[bytes], **options: s
             packet.is_keyframe = True
             container.mux(packet)
     return path
+
+
+def write_streams(path: Path, streams: Sequence[tuple[tuple[int, int], int]], default: int | None = None) -> Path:
+    """Several video streams in one file, each of a size and a number of frames, 25 a second; one may be the default."""
+    with av.open(str(path), "w") as container:
+        written = []
+        for size, _ in streams:
+            stream = container.add_stream("libsvtav1" if path.suffix == ".avif" else "libx264", rate=25)
+            stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+            written.append(stream)
+        if default is not None:
+            for number, stream in enumerate(written):
+                stream.disposition = stream.disposition.default if number == default else stream.disposition.dub
+        packets = []
+        for stream, (size, count) in zip(written, streams, strict=True):
+            for number in range(count):
+                frame = av.VideoFrame.from_ndarray(picture(10 * number % 250, size))
+                frame.pts, frame.time_base = number, Fraction(1, 25)
+                packets += stream.encode(frame)
+            packets += stream.encode()
+        container.mux(sorted(packets, key=lambda packet: packet.dts * packet.time_base))
+    return path

@@ -206,7 +206,9 @@ def write(job: Job, result: Result, outputs: Sequence[Path], frames: int, report
             settings = job.settings
             options = PictureOptions(settings.gif_width, settings.gif_fps)
             with reporter.stage("render", frames) as advance:
-                render(result, job.video, pictures, options, settings.start, settings.end, advance)
+                warnings = render(result, job.video, pictures, options, settings.start, settings.end, advance)
+            for text in warnings:
+                reporter.warn(text)
         for output, part in parts.items():
             if not takes_pictures(output):
                 write_data(part, result)

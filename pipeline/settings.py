@@ -118,7 +118,7 @@ class RunSettings:
     ] = LiftSettings.smooth_s
     device: Annotated[Literal["auto", "cpu", "cuda", "mps"], Option("Where lifting runs")] = DetectorOptions.device
     gif_width: Annotated[int, Option("Width of a GIF in pixels", "PX", least=64, most=4096)] = PictureOptions.gif_width
-    gif_fps: Annotated[float, Option("Frames per second of a GIF, at most", "FPS", above=0, most=50)] = (
+    gif_fps: Annotated[float, Option("Frames per second of a GIF, at most", "FPS", least=0.01, most=50)] = (
         PictureOptions.gif_fps
     )
 

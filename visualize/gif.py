@@ -20,6 +20,8 @@ __all__ = ["GifWriter"]
 #: GIF counts delays in hundredths of a second; browsers slow down everything faster than two of them.
 _TICKS = 100
 _MIN_TICKS = 2
+#: Delays have 16 bits.
+_MAX_TICKS = 65_535
 
 
 class GifWriter(FrameWriter):
@@ -39,6 +41,8 @@ class GifWriter(FrameWriter):
         super().__init__(target, options)
         self.max_width = self._width = self.options.gif_width
         self._fps = self.options.gif_fps
+        # Before a gap, frames that came too soon after the one that is shown may have been left out.
+        self.max_shown_s = _MAX_TICKS / _TICKS - 1.1 / self._fps - 2 * _MIN_TICKS / _TICKS
         self._size = (0, 0)
         self._slot = -1
         self._last_tick = -_MIN_TICKS

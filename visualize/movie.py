@@ -28,6 +28,8 @@ class _MovieWriter(FrameWriter):
 
     def __init__(self, target: Path, options: PictureOptions | None = None) -> None:
         super().__init__(target, options)
+        # FFmpeg counts the ticks of a frame in 31 bits.
+        self.max_shown_s = (2**31 - 2) / self.clock
         self._container: Any = None
         self._stream: Any = None
         self._last_tick = -1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -26,15 +27,15 @@ class PictureOptions:
 
     Attributes:
         gif_width: wider pictures become so many pixels wide, at least 16.
-        gif_fps: frames per second at most, 0 < gif_fps <= 50.
+        gif_fps: frames per second at most, 0.01 to 50.
     """
 
     gif_width: int = 640
     gif_fps: float = 15.0
 
     def __post_init__(self) -> None:
-        if not 0 < self.gif_fps <= 50:
-            raise ValueError(f"a GIF shows more than 0 and up to 50 frames a second, not {self.gif_fps:g}")
+        if not 0.01 <= self.gif_fps <= 50:
+            raise ValueError(f"a GIF shows 0.01 to 50 frames a second, not {self.gif_fps:g}")
         if self.gif_width < 16:
             raise ValueError(f"a GIF must be at least 16 pixels wide, not {self.gif_width}")
 
@@ -43,8 +44,8 @@ class FrameWriter(ABC):
     """Writes frames to exactly the path it is given, as a context manager: an exception inside deletes the file.
 
     No file is created before there is a frame to encode. Times may start anywhere and keep their distances: a frame is
-    shown from its own time until the next one's. A subclass implements ``_start``, ``_append``, ``_finish`` and
-    ``_release``.
+    shown from its own time until the next one's, but no longer than the format can say: what follows comes earlier
+    then. A subclass implements ``_start``, ``_append``, ``_finish`` and ``_release``.
 
     Args:
         target: path of the file; its folder must exist, and a file of that name is replaced.
@@ -52,11 +53,14 @@ class FrameWriter(ABC):
 
     Attributes:
         max_width: pictures should not be wider than this, pixels; None is any width.
+        max_shown_s: no frame is shown for longer, seconds.
+        cut_s: by so much the film is shorter than the times for that reason, seconds.
     """
 
     def __init__(self, target: Path, options: PictureOptions | None = None) -> None:
         self.target, self.options = target, options or PictureOptions()
         self.max_width: int | None = None
+        self.max_shown_s, self.cut_s = math.inf, 0.0
         self._open = True
         self._started = False
         self._shape: tuple[int, ...] | None = None
@@ -86,6 +90,11 @@ class FrameWriter(ABC):
                 self._duration_s = start_s - self._held[1]
                 if not self._duration_s > 0:
                     raise ValueError(f"the frame at {time_s:g} s does not come after the one before it")
+                if (late_s := self._duration_s - self.max_shown_s) > 0:
+                    self._duration_s = self.max_shown_s
+                    self.cut_s += late_s
+                    self._first_s += late_s
+                    start_s -= late_s
                 self._encode(*self._held)
         # The caller may draw the next frame into the same array.
         self._held = (image_rgb.copy(), start_s)

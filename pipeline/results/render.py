@@ -34,10 +34,13 @@ def render(
     start_s: float | None,
     end_s: float | None,
     on_progress: Advance,
-) -> None:
+) -> list[str]:
     """Draw and encode the frames of a part of the video into all files at once; an exception leaves none of them.
 
     A GIF is composed at its own width, because lines and letters scaled down with the picture would blur.
+
+    Returns:
+        What the user should know, one sentence each.
     """
     from visualize.compose import FrameComposer
 
@@ -58,6 +61,12 @@ def render(
             for writer in writers:
                 writer.write(pictures[writer.max_width], time_s)
             on_progress(done)
+    return [
+        f"the times of the video have gaps that {output.suffix} cannot show: no picture stays for longer than "
+        f"{writer.max_shown_s:.0f} s there, and {writer.cut_s:.0f} s were left out"
+        for output, writer in zip(outputs, writers, strict=True)
+        if writer.cut_s
+    ]
 
 
 def _composed(

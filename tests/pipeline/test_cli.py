@@ -69,6 +69,26 @@ def test_quiet_is_silent(short_clip: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_time_stamp_a_year_off_is_said_and_costs_nothing(short_clip: Path, tmp_path: Path) -> None:
+    odd, outs = tmp_path / "odd.mkv", [tmp_path / name for name in ("r.gif", "r.mp4", "r.npz")]
+    with av.open(str(short_clip)) as source, av.open(str(odd), "w") as container:
+        stream = container.add_stream_from_template(source.streams.video[0])
+        for number, packet in enumerate(packet for packet in source.demux(video=0) if packet.dts is not None):
+            assert packet.pts is not None and packet.dts is not None and packet.time_base is not None
+            if number >= 12:
+                packet.pts += round(3.2e7 / packet.time_base)
+                packet.dts += round(3.2e7 / packet.time_base)
+            packet.stream = stream
+            container.mux(packet)
+    done = run(odd, *[f"--out={path}" for path in outs], "--gif-width", 320, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    for kind in (".gif", ".mp4"):
+        assert done.stderr.count(f"gaps that {kind} cannot show") == 1
+    times = np.concatenate([track.time_s for track in load_result(outs[2]).tracks])
+    assert len(times) >= 20 and np.ptp(times) > 3e7
+
+
+@pytest.mark.slow
 def test_nobody_is_a_warning_and_a_valid_empty_result(empty_room: Path, tmp_path: Path) -> None:
     done = run(empty_room, "--out", tmp_path / "r.npz", "--out", tmp_path / "r.gif", cwd=tmp_path)
     assert done.returncode == 0

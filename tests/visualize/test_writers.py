@@ -149,6 +149,31 @@ def test_gif_delays_of_a_variable_rate_add_up_at_every_frame(tmp_path: Path) -> 
         assert np.abs(frames[index].astype(float) - _frame(step)).mean() < 4
 
 
+@pytest.mark.parametrize("extension", sorted(PICTURES))
+@pytest.mark.parametrize("gap_s", [600.0, 30_000.0, 3.2e7, 1e12])
+@pytest.mark.parametrize("gif_fps", [50.0, 0.01])
+def test_a_gap_in_the_times_is_cut_to_what_the_format_can_say(
+    tmp_path: Path, extension: str, gap_s: float, gif_fps: float
+) -> None:
+    path, times = tmp_path / f"out{extension}", [0.0, 0.04, 0.08, gap_s, gap_s + 0.04, gap_s + 0.08]
+    with open_writer(path, PictureOptions(gif_fps=gif_fps)) as writer:
+        for step, time_s in enumerate(times):
+            writer.write(_frame(step), time_s)
+    if extension == ".gif":
+        delays, frames = _gif(path)
+        found = (np.cumsum([0, *delays[:-1]]) / 1000).tolist()
+    else:
+        found, frames = _movie(path)
+    cut = gap_s - 0.08 - writer.max_shown_s
+    assert writer.cut_s == pytest.approx(max(0.0, cut), rel=1e-6)
+    assert writer.max_shown_s > (500 if extension == ".gif" else 23_800)
+    shown = [time_s - writer.cut_s * (time_s >= gap_s) for time_s in times]
+    assert found == pytest.approx(
+        [0.0, shown[3]] if len(found) == 2 else shown, abs=0.02 + 1e-4 * gap_s * (gap_s > 1e9)
+    )
+    assert len(frames) == (2 if extension == ".gif" and gif_fps < 1 else 6)
+
+
 def test_gif_loops_and_keeps_colours(tmp_path: Path) -> None:
     path = tmp_path / "out.gif"
     _write(path, _CONSTANT, gif_fps=12)
@@ -259,7 +284,7 @@ def test_closed_writers_take_no_frames(tmp_path: Path) -> None:
 def test_unknown_formats_and_settings_are_refused(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"\.gif, \.mp4, \.webm"):
         open_writer(tmp_path / "out.avi")
-    for options in ({"gif_fps": 0.0}, {"gif_fps": 51.0}, {"gif_width": 15}):
+    for options in ({"gif_fps": 0.009}, {"gif_fps": 51.0}, {"gif_width": 15}):
         with pytest.raises(ValueError, match="a GIF"):
             PictureOptions(**options)
 

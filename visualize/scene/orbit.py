@@ -21,6 +21,8 @@ FOV_DEG, ELEVATION_DEG = 30.0, 14.0
 AZIMUTH_DEG, SWING_DEG, PERIOD_S = 18.0, 35.0, 12.0
 #: How finely the way of the camera is planned, and how far ahead and back it looks, seconds.
 _STEP_S, _LOOK_S = 0.25, 2.0
+#: Farther from anybody, in seconds, nothing is planned: the work follows the frames, not the time that they span.
+_PLANNED_S = 5 * _LOOK_S
 #: What an empty scene shows: a stage of 2 m for somebody who stands 3 m away.
 _STAGE = np.array([[x, y, z] for x in (-1.0, 1.0) for y in (0.0, 1.8) for z in (-4.0, -2.0)])
 
@@ -89,7 +91,7 @@ class OrbitCamera:
             points_m, time_s = _STAGE, np.zeros(len(_STAGE))
         order = np.argsort(time_s, kind="stable")
         points_m, time_s = points_m[order], time_s[order]
-        grid = np.arange(time_s[0], time_s[-1] + _STEP_S, _STEP_S)
+        grid = _grid(time_s)
         axes = [axes_at(azimuth_deg(float(moment))) for moment in grid]
         half = np.array(size) / 2 / focal_px(size) * (1 - 2 * margin)
 
@@ -132,6 +134,16 @@ def axes_at(azimuth: float) -> NDArray[np.float64]:
     right = np.array([math.cos(turn), 0.0, -math.sin(turn)])
     back = np.array([math.sin(turn) * math.cos(rise), math.sin(rise), math.cos(turn) * math.cos(rise)])
     return np.stack([right, np.cross(back, right), back])
+
+
+def _grid(time_s: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Times ``[G]`` in even steps that cover the times ``[M]``, in order, without the middle of long gaps."""
+    gaps = np.flatnonzero(np.diff(time_s) > 2 * _PLANNED_S)
+    ends = np.append((time_s[gaps] + _PLANNED_S - time_s[0]) / _STEP_S, (time_s[-1] - time_s[0]) / _STEP_S + 1)
+    begins = np.append(0.0, np.floor((time_s[gaps + 1] - _PLANNED_S - time_s[0]) / _STEP_S))
+    return np.unique(
+        np.concatenate([time_s[0] + _STEP_S * np.arange(*part) for part in zip(begins, ends, strict=True)])
+    )
 
 
 def _best_target(

@@ -185,7 +185,7 @@ class TestOldWords:
     ("given", "words"),
     [
         ({"alternatives": 5}, "--alternatives cannot be 5: it must be a whole number, at least 1 and at most 4"),
-        ({"gif_fps": 0}, "--gif-fps cannot be 0: it must be a number, above 0 and at most 50"),
+        ({"gif_fps": 0}, "--gif-fps cannot be 0: it must be a number, at least 0.01 and at most 50"),
         ({"fov": float("nan")}, "--fov cannot be nan"),
         ({"steps": 2.5}, "--steps cannot be 2.5: it must be a whole number"),
         ({"steps": True}, "--steps cannot be True"),

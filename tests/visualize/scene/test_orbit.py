@@ -93,6 +93,16 @@ def test_view_stays_while_nobody_is_there() -> None:
     assert camera.view(60.5).target_m == pytest.approx(5.0, abs=1e-6)
 
 
+@pytest.mark.parametrize("gap_s", [60.0, 3.2e7, 1e12])
+def test_the_plan_follows_the_frames_not_the_time_that_they_span(gap_s: float) -> None:
+    times = np.concatenate([np.linspace(0, 1, 30), gap_s + np.linspace(0, 1, 30)])
+    points = np.concatenate([np.zeros((30, 3)), np.full((30, 3), 5.0)])
+    camera = OrbitCamera.fitted(points, times, _SIZE)
+    assert len(camera.time_s) < 150 and (np.diff(camera.time_s) > 0).all()
+    assert camera.view(0.5).target_m == pytest.approx(0.0, abs=1e-6)
+    assert camera.view(gap_s + 0.5).target_m == pytest.approx(5.0, abs=1e-3)
+
+
 def test_order_of_the_points_does_not_matter() -> None:
     points, times = _crossing(1)
     order = np.random.default_rng(0).permutation(len(times))

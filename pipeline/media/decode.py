@@ -170,14 +170,14 @@ def read_frames(
         clock = demux.Clock(period_s)
         layout: _Layout | None = None
         index, yielded, time_s, shown_s, finished, resized = -1, 0, 0.0, 0.0, True, False
-        for decoded in demux.decode_all(container, stream, problems):
+        for decoded, stamp in demux.with_times(demux.decode_all(container, stream, problems)):
             if layout is None:
                 layout = _Layout.of(path, decoded, stream, demux.is_still(container))
             elif (decoded.width, decoded.height) != layout.coded_size and not resized:
                 resized = True
                 warn(f"{path} changes its picture size; all frames are scaled to that of the first one")
             index += 1
-            time_s = clock.tick(decoded.time if decoded.pts is not None else None)
+            time_s = clock.tick(stamp)
             shown_s = float((decoded.duration or 0) * (decoded.time_base or 0))
             if time_s >= end_s:
                 finished = False

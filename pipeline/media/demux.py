@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Clock", "Problems", "decode_all", "decode_packet", "film_streams", "focal_35mm", "is_still", "open_video",
-    "read_packets", "shown_stream", "stated_duration", "stated_frame_rate", "uneven",
+    "read_packets", "shown_stream", "stated_duration", "stated_frame_rate", "uneven", "with_times",
 ]  # fmt: skip
 
 # FFmpeg paints text files as terminal screens; a text file is no video here.
@@ -32,6 +32,8 @@ _FOCAL_KEY = re.compile(r"focallength(35mmequivalent|in35mm(film|format))$")
 _MAX_READ_FAILURES = 50
 # Of a file with several video streams: where they are to show whether they are films.
 _SEARCHED_PACKETS = 1000
+# Frames held in memory at first: twice the usual distance between frames that others are predicted from.
+_LOOKED_AHEAD = 10
 # A step back in time longer than this is a restarted clock, a shorter one a wrong time stamp.
 _CLOCK_RESET_S = 1.0
 
@@ -215,6 +217,51 @@ def decode_all(container: InputContainer, stream: VideoStream, problems: Problem
     """Every frame that can be decoded, in the order of presentation."""
     for packet in read_packets(container, stream, problems):
         yield from decode_packet(packet, problems)
+
+
+def with_times(frames: Iterable[av.VideoFrame]) -> Iterator[tuple[av.VideoFrame, float | None]]:
+    """Frames in the order of presentation with their time stamps in s, None where the file has none.
+
+    Some containers, such as AVI and ASF, state only when a frame is to be decoded. The times of presentation that
+    FFmpeg derives are then those of other frames and run back and forth; the times of decoding, in the order in which
+    frames come out, are right but for a shift.
+    """
+    rest = iter(frames)
+    # The first step back is some frames away, and those before it need the same kind of time.
+    ahead = list(islice(rest, _LOOKED_AHEAD))
+    steps = _StepsBack()
+    for frame in ahead:
+        steps.count(frame)
+    by_decoding, shift = steps.surplus > 0, _shift(ahead[0]) if ahead else 0
+    for number, frame in enumerate(chain(ahead, rest)):
+        if number >= len(ahead) and not by_decoding:
+            steps.count(frame)
+            # Later, one alone is a damaged stamp.
+            by_decoding = steps.surplus > 1
+        stamp = frame.pts
+        if by_decoding:
+            stamp = None if frame.dts is None else frame.dts + shift
+        yield frame, None if stamp is None or frame.time_base is None else float(stamp * frame.time_base)
+
+
+def _shift(frame: av.VideoFrame) -> int:
+    return 0 if frame.pts is None or frame.dts is None else frame.pts - frame.dts
+
+
+@dataclass
+class _StepsBack:
+    """How often the times of presentation ran backward, less how often those of decoding did: a clock that restarts."""
+
+    surplus: int = 0
+    pts: int | None = None
+    dts: int | None = None
+
+    def count(self, frame: av.VideoFrame) -> None:
+        if self.pts is not None and frame.pts is not None:
+            self.surplus += frame.pts < self.pts
+        if self.dts is not None and frame.dts is not None:
+            self.surplus -= frame.dts < self.dts
+        self.pts, self.dts = frame.pts, frame.dts
 
 
 def is_still(container: InputContainer) -> bool:

@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from lifting.geometry.camera import Camera
@@ -15,7 +16,7 @@ from pipeline.media.decode import probe, read_frames
 from pipeline.results.exporters import save
 from pipeline.results.result import Result, load_result
 from pipeline.results.schema import build_metadata
-from tests.pipeline.media.videos import corners, jpeg, write_packets, write_streams, write_video
+from tests.pipeline.media.videos import corners, jpeg, write_packets, write_reordered, write_streams, write_video
 
 
 @pytest.mark.parametrize("extension", ["avi", "mov", "mkv"])
@@ -100,3 +101,24 @@ def test_the_default_stream_is_shown_even_if_it_is_smaller(tmp_path: Path) -> No
 def test_an_animated_picture_is_a_film(tmp_path: Path) -> None:
     path = write_streams(tmp_path / "clip.avif", [((64, 64), 15)])
     assert len(list(read_frames(path))) == 15
+
+
+@pytest.mark.parametrize(("extension", "tick_s"), [("avi", 1e-9), ("asf", 1e-3), ("mkv", 1e-3), ("mp4", 1e-9)])
+@pytest.mark.parametrize("count", [6, 40])
+def test_even_spacing_stays_even_where_frames_are_stored_in_another_order(
+    tmp_path: Path, extension: str, tick_s: float, count: int
+) -> None:
+    path = write_reordered(tmp_path / f"clip.{extension}", count)
+    frames = list(read_frames(path))
+    np.testing.assert_allclose([frame.time_s for frame in frames], np.arange(count) / 30, atol=2 * tick_s)
+    middle = [int(frame.image[24, 32].mean()) for frame in frames]
+    np.testing.assert_allclose(middle, 5 * np.arange(count), atol=8)
+
+
+def test_spacing_is_even_soon_where_the_other_order_begins_late(tmp_path: Path) -> None:
+    path = write_reordered(tmp_path / "clip.avi", plain=20)
+    times_s = np.array([frame.time_s for frame in read_frames(path)])
+    off = np.abs(times_s - np.arange(40) / 30) > 1e-6
+    assert off.sum() <= 4
+    assert not off[:20].any()
+    assert not off[30:].any()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.video.frame import PictureType
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -68,6 +69,21 @@ def write_video(
                 image[10:30, 10:30] = rng.integers(0, 255, (20, 20, 3))
             frame = av.VideoFrame.from_ndarray(image).reformat(format=pix_fmt)
             frame.pts, frame.time_base = time_ms, MS
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+def write_reordered(path: Path, count: int = 40, plain: int = 0) -> Path:
+    """H.264 with three B-frames between references, 30 a second; the first ``plain`` frames have none."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=30, options={"bf": "3", "b_strategy": "0"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for number in range(count):
+            frame = av.VideoFrame.from_ndarray(picture(5 * number))
+            frame.pts, frame.time_base = number, Fraction(1, 30)
+            if number < plain:
+                frame.pict_type = PictureType.P
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
     return path

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import InputError, UserError
 from pipeline.live.slot import Slot
-from pipeline.media.decode import VideoInfo, probe, read_frames
+from pipeline.media.decode import VideoInfo, fitted, probe, read_frames
 from pipeline.media.demux import film_streams, shown_stream
 
 if TYPE_CHECKING:
@@ -214,14 +214,14 @@ class _Stream:
         self.video = _video(self.name, size, rate)
 
     def frames(self) -> Iterator[NDArray[np.uint8]]:
-        width, height = self.video.width, self.video.height
+        size = self.video.width, self.video.height
         while not self._closed:
             frame = self._first or self._next()
             self._first = None
             if frame is None:
                 return
             # Somebody may turn the camera of a phone: the size stays that of the first frame.
-            yield frame.to_ndarray(format="rgb24", width=width, height=height)
+            yield fitted(frame, (frame.width, frame.height), size)
 
     def _next(self) -> Any:
         import av

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import av
     from av.video.stream import VideoStream
 
-__all__ = ["Frame", "VideoInfo", "probe", "read_frames"]
+__all__ = ["Frame", "VideoInfo", "fitted", "probe", "read_frames"]
 
 _PROBED_PACKETS = 200
 _MAX_REORDER = 16
@@ -175,7 +175,7 @@ def read_frames(
                 layout = _Layout.of(path, decoded, stream, demux.is_still(container))
             elif (decoded.width, decoded.height) != layout.coded_size and not resized:
                 resized = True
-                warn(f"{path} changes its picture size; all frames are scaled to that of the first one")
+                warn(f"{path} changes its picture size; all frames are fitted into that of the first one")
             index += 1
             time_s = clock.tick(stamp)
             shown_s = float((decoded.duration or 0) * (decoded.time_base or 0))
@@ -217,13 +217,11 @@ class _Layout:
         # In pictures it is a print density; viewers ignore it, too.
         if is_image or not 0.1 <= ratio <= 10:
             ratio = 1.0
-        width, height = frame.width, frame.height
-        # Only ever enlarge: nothing of the picture is lost.
-        square = (round(width * ratio), height) if ratio >= 1 else (width, round(height / ratio))
+        square = _squared((frame.width, frame.height), ratio)
         with as_input_error():
             check_pixels(path, *square)
         orientation = Orientation.from_exif(exif_orientation(path)) if is_image else Orientation.of_frame(frame)
-        return cls((width, height), square, orientation, ratio)
+        return cls((frame.width, frame.height), square, orientation, ratio)
 
     @property
     def upright_size(self) -> tuple[int, int]:
@@ -231,8 +229,37 @@ class _Layout:
         return (height, width) if self.orientation.transpose else (width, height)
 
     def upright(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
-        width, height = self.square_size
-        return self.orientation.apply(frame.to_ndarray(format="rgb24", width=width, height=height))
+        # Pictures of a camera that were put together to a film are turned each for itself.
+        orientation = Orientation.of_frame(frame) if side_data(frame, EXIF) else self.orientation
+        width, height = self.upright_size
+        room = (height, width) if orientation.transpose else (width, height)
+        return orientation.apply(fitted(frame, _squared((frame.width, frame.height), self.sample_aspect_ratio), room))
+
+
+def fitted(frame: av.VideoFrame, size: tuple[int, int], room: tuple[int, int]) -> NDArray[np.uint8]:
+    """A frame as ``[H, W, 3]`` RGB of the width and height of ``room``, between black bars where its shape is another.
+
+    Args:
+        frame: as decoded.
+        size: its width and height in square pixels.
+        room: width and height to fill.
+    """
+    scale = min(room[0] / size[0], room[1] / size[1])
+    width, height = (max(1, round(scale * side)) for side in size)
+    image: NDArray[np.uint8] = frame.to_ndarray(format="rgb24", width=width, height=height)
+    if (width, height) == room:
+        return image
+    canvas = np.zeros((room[1], room[0], 3), np.uint8)
+    left, top = (room[0] - width) // 2, (room[1] - height) // 2
+    canvas[top : top + height, left : left + width] = image
+    return canvas
+
+
+def _squared(size: tuple[int, int], ratio: float) -> tuple[int, int]:
+    """Size in square pixels of a picture whose pixels have that width by height."""
+    width, height = size
+    # Only ever enlarge: nothing of the picture is lost.
+    return (round(width * ratio), height) if ratio >= 1 else (width, round(height / ratio))
 
 
 def _tags(frame: av.VideoFrame) -> Mapping[str, str]:

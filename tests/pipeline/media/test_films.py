@@ -122,3 +122,29 @@ def test_spacing_is_even_soon_where_the_other_order_begins_late(tmp_path: Path) 
     assert off.sum() <= 4
     assert not off[:20].any()
     assert not off[30:].any()
+
+
+@pytest.mark.parametrize(("size", "box"), [((128, 48), (0, 12, 64, 36)), ((48, 96), (20, 0, 44, 48))])
+def test_a_picture_of_another_shape_is_not_stretched(
+    tmp_path: Path, size: tuple[int, int], box: tuple[int, int, int, int]
+) -> None:
+    first = write_video(tmp_path / "first.ts", range(0, 1000, 40), codec="mpeg2video")
+    second = write_video(tmp_path / "second.ts", range(0, 1000, 40), codec="mpeg2video", size=size)
+    path = tmp_path / "both.ts"
+    path.write_bytes(first.read_bytes() + second.read_bytes())
+    warnings: list[str] = []
+    frames = list(read_frames(path, on_warning=warnings.append))
+    assert [w for w in warnings if "fitted into that of the first one" in w] == warnings
+    image, (left, top, right, bottom) = frames[-1].image, box
+    assert image.shape == frames[0].image.shape == (48, 64, 3)
+    assert corners(image[top:bottom, left:right]) == "RG/BK"
+    outside = image.copy()
+    outside[top:bottom, left:right] = 0
+    assert outside.max() < 20
+
+
+def test_pictures_of_a_camera_are_each_turned_by_themselves(tmp_path: Path) -> None:
+    path = write_packets(tmp_path / "clip.mkv", "mjpeg", [jpeg(1), jpeg(3), jpeg(6)])
+    images = [frame.image for frame in read_frames(path)]
+    assert [image.shape for image in images] == [(48, 64, 3)] * 3
+    assert [corners(image) for image in (images[0], images[1], images[2][:, 14:50])] == ["RG/BK", "KB/GR", "BR/KG"]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 from importlib import import_module
+from types import FrameType
 
 import click
 
@@ -72,8 +75,26 @@ def main() -> None:
     from pipeline.machine import yield_waiting_threads
 
     yield_waiting_threads()
+    interrupted: list[int] = []
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        interrupted.append(number)
+        signal.default_int_handler(number, frame)
+
+    # Ignored by a shell that runs this in the background, it stays so.
+    in_charge = threading.current_thread() is threading.main_thread()
+    if in_charge and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, interrupt)
     try:
-        code = cli.main(standalone_mode=False)
+        try:
+            code = cli.main(standalone_mode=False)
+        except Exception as error:
+            if interrupted:
+                raise KeyboardInterrupt from error
+            raise
+        if interrupted:
+            # Where a library calls back, Python loses what is raised, or the library takes it for a failure.
+            raise KeyboardInterrupt
     except UserError as error:
         _fail(str(error), error.exit_code)
     except UntrustedFileError as error:
@@ -83,7 +104,7 @@ def main() -> None:
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt) as error:
         # click takes the end of any file for a user who is tired of answering.
-        if isinstance(error.__context__, EOFError):
+        if not interrupted and isinstance(error.__context__, EOFError):
             _fail(unexpected(error.__context__), 1)
         _fail(_what_goes_on(sys.argv[1:]), 130)
     except BrokenPipeError:
@@ -92,6 +113,9 @@ def main() -> None:
         if os.environ.get("ZEDO_DEBUG"):
             raise
         _fail(unexpected(error), 1)
+    finally:
+        if signal.getsignal(signal.SIGINT) is interrupt:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -42,6 +42,24 @@ def render(
     Returns:
         What the user should know, one sentence each.
     """
+    warnings: list[str] = []
+    # Not in this thread: Python hands a signal to the main thread, and FFmpeg loses it where it calls back.
+    with closing(prefetch(_written(result, video, outputs, options, start_s, end_s, warnings))) as counts:
+        for done in counts:
+            on_progress(done)
+    return warnings
+
+
+def _written(
+    result: Result,
+    video: VideoInfo,
+    outputs: Sequence[Path],
+    options: PictureOptions,
+    start_s: float | None,
+    end_s: float | None,
+    warnings: list[str],
+) -> Iterator[int]:
+    """The number of frames that are in the files, as it grows; ``warnings`` at the end."""
     from visualize.compose import FrameComposer
 
     size = (video.width, video.height)
@@ -60,8 +78,8 @@ def render(
         ):
             for writer in writers:
                 writer.write(pictures[writer.max_width], time_s)
-            on_progress(done)
-    return [
+            yield done
+    warnings += [
         f"the times of the video have gaps that {output.suffix} cannot show: no picture stays for longer than "
         f"{writer.max_shown_s:.0f} s there, and {writer.cut_s:.0f} s were left out"
         for output, writer in zip(outputs, writers, strict=True)

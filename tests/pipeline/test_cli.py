@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import av
@@ -14,6 +17,7 @@ import pytest
 from PIL import Image
 
 from lifting.settings import STEPS
+from pipeline.errors import OutputError
 from pipeline.results.result import load_result
 from tests.pipeline.command_line import command, leftovers, refused, run, run_apart
 from tests.pipeline.conftest import write_frames
@@ -322,13 +326,81 @@ def test_a_killed_run_resumes(short_clip: Path, tmp_path: Path, monkeypatch: pyt
     assert np.array_equal(resumed.tracks[0].joints_m, whole.tracks[0].joints_m)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="no SIGINT for a process of its own there")
+@pytest.mark.parametrize("then", [None, OSError("a callback failed"), EOFError(), OutputError("the disk is full")])
+def test_an_interrupt_that_a_library_loses_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, then: Exception | None
+) -> None:
+    def work(**options: object) -> int:
+        with suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        if then is not None:
+            raise then
+        return 0
+
+    before = signal.getsignal(signal.SIGINT)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        monkeypatch.setattr("pipeline.commands.cli.main", work)
+        refused(run("film.mp4", cwd=tmp_path), "stopped", code=130)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+_DRAWING = """
+import sys
+from pathlib import Path
+from lifting.geometry.camera import Camera
+from pipeline.commands import cli, main
+from pipeline.files.atomic import atomic_path
+from pipeline.media.decode import probe
+from pipeline.results.render import render
+from pipeline.results.result import Result
+from visualize.stream import PictureOptions
+import av, cv2, visualize.compose, visualize.gif
+
+def work(**options):
+    video = probe(sys.argv[1])
+    nobody = Result((), Camera.from_fov(55.0, (video.width, video.height)), {})
+    with atomic_path("r.gif") as part:
+        print("drawing", flush=True)
+        render(nobody, video, [part], PictureOptions(gif_fps=50), None, None, lambda done: None)
+
+cli.main = work
+main()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="no SIGINT for a child process there")
+def test_an_interrupt_while_a_gif_is_written_ends_the_run(short_clip: Path, tmp_path: Path) -> None:
+    def draw(stop_after_s: float | None) -> tuple[int, float]:
+        with subprocess.Popen(
+            [sys.executable, "-c", _DRAWING, str(short_clip)], cwd=tmp_path,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        ) as child:  # fmt: skip
+            assert child.stdout is not None and child.stdout.readline() == b"drawing\n"
+            began = time.monotonic()
+            if stop_after_s is not None:
+                time.sleep(stop_after_s)
+                child.send_signal(signal.SIGINT)
+            assert b"Traceback" not in child.communicate(timeout=120)[1]
+            return child.returncode, time.monotonic() - began
+
+    code, whole_s = draw(None)
+    assert code == 0 and leftovers(tmp_path) == ["r.gif"]
+    (tmp_path / "r.gif").unlink()
+    for share in (0.1, 0.25, 0.4, 0.55, 0.7):
+        assert draw(share * whole_s)[0] == 130
+        assert leftovers(tmp_path) == []
+
+
 @pytest.mark.slow
 def test_interrupt_keeps_the_work(sample: Path, tmp_path: Path) -> None:
     if os.name == "nt":
         pytest.skip("no SIGINT for a child process there")
-    import signal
-    import time
-
     with subprocess.Popen(
         command(sample, "--out", "r.npz"), cwd=tmp_path, stderr=subprocess.PIPE, text=True,
         # a shell that runs the tests in the background lets them ignore the signal

@@ -1,4 +1,5 @@
 """Pictures out of video files: ``read_frames`` gives them upright, with the times at which they are shown.
 
-``demux`` opens files and survives damaged ones, ``prefetch`` decodes ahead on a thread.
+``demux`` opens files and survives damaged ones, ``damage`` tells what was wrong, ``prefetch`` decodes ahead on a
+thread.
 """

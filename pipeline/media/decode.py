@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from assets.untrusted.images import check_pixels, exif_focal_35mm, exif_orientation
 from pipeline.errors import InputError, as_input_error
 from pipeline.media import demux
+from pipeline.media.damage import Damage
 from pipeline.media.orientation import EXIF, Orientation, side_data
 
 if TYPE_CHECKING:
@@ -35,11 +36,13 @@ class Frame:
         image: ``[H, W, 3]`` uint8 RGB, upright, square pixels; every frame of a file has the same size.
         index: position in the decoded stream, from 0, whatever part of it is read.
         time_s: presentation time in seconds after the first decoded frame of the file, strictly increasing.
+        patched: parts of the picture were damaged, and the decoder made them up.
     """
 
     image: NDArray[np.uint8]
     index: int
     time_s: float
+    patched: bool = False
 
 
 @dataclass(frozen=True)
@@ -142,7 +145,7 @@ def read_frames(
 
     Frames before ``start_s`` are decoded and dropped rather than jumped over, so that ``Frame.index`` and
     ``Frame.time_s`` are the same whatever part is read. Damaged packets are left out; a file that ends early gives
-    what it has. (Matroska readers jump over damage without a word: there it shows as a gap in the times alone.)
+    what it has. Where a reader jumps over damage without a word, the hole in the times is told.
 
     Args:
         path: video, animation or picture.
@@ -167,7 +170,7 @@ def read_frames(
                 f"{codec.width} x {codec.height} pixels, as players do"
             )
         problems, period_s = demux.Problems(), 1 / demux.stated_frame_rate(stream)
-        clock = demux.Clock(period_s)
+        clock, damage = demux.Clock(period_s), Damage(period_s)
         layout: _Layout | None = None
         index, yielded, time_s, shown_s, finished, resized = -1, 0, 0.0, 0.0, True, False
         for decoded, stamp in demux.with_times(demux.decode_all(container, stream, problems)):
@@ -182,15 +185,18 @@ def read_frames(
             if time_s >= end_s:
                 finished = False
                 break
+            damage.add(time_s, decoded.is_corrupt)
             if time_s >= first_s:
                 yielded += 1
-                yield Frame(layout.upright(decoded), index, time_s)
+                yield Frame(layout.upright(decoded), index, time_s, decoded.is_corrupt)
         if index < 0:
             raise _no_frames(path)
         if not yielded:
             raise InputError(
                 f"{path} has no frame between {first_s:g} s and {end_s:g} s, its last one is at {time_s:.2f} s"
             )
+        for sentence in damage.sentences(path):
+            warn(sentence)
         if problems.damaged:
             warn(f"{path} is damaged: {problems.damaged} unreadable part(s) were left out")
         if finished:

@@ -66,17 +66,21 @@ def detect_people(
 
 
 def _detected(frames: Iterable[Frame], detector: PoseDetector, people: tuple[Person2D, ...]) -> Iterator[FramePeople]:
-    """The people of each frame, ``people`` being those before the first; several frames at once if that is faster."""
+    """The people of each frame, ``people`` being those before the first; several frames at once if that is faster.
+
+    In frames that the decoder patched up nobody is looked for: what stands there may be of another time.
+    """
     if isinstance(detector, BatchPoseDetector):
         # An iterator of its own, so that each batch goes on where the one before ended.
         rest = iter(frames)
         while batch := list(islice(rest, detector.batch_size)):
-            found = detector.detect_batch([frame.image for frame in batch])
-            for frame, at_once in zip(batch, found, strict=True):
-                yield FramePeople(frame.index, frame.time_s, tuple(at_once))
+            whole = [frame.image for frame in batch if not frame.patched]
+            found = iter(detector.detect_batch(whole) if whole else ())
+            for frame in batch:
+                yield FramePeople(frame.index, frame.time_s, () if frame.patched else tuple(next(found)))
         return
     for frame in frames:
-        people = tuple(detector.detect(frame.image, people, frame.index))
+        people = () if frame.patched else tuple(detector.detect(frame.image, people, frame.index))
         yield FramePeople(frame.index, frame.time_s, people)
 
 

@@ -16,7 +16,7 @@ from pipeline.media.decode import probe, read_frames
 from pipeline.results.exporters import save
 from pipeline.results.result import Result, load_result
 from pipeline.results.schema import build_metadata
-from tests.pipeline.media.videos import corners, jpeg, write_packets, write_reordered, write_streams, write_video
+from tests.pipeline.media.videos import corners, jpeg, spoil, write_packets, write_reordered, write_streams, write_video
 
 
 @pytest.mark.parametrize("extension", ["avi", "mov", "mkv"])
@@ -148,3 +148,29 @@ def test_pictures_of_a_camera_are_each_turned_by_themselves(tmp_path: Path) -> N
     images = [frame.image for frame in read_frames(path)]
     assert [image.shape for image in images] == [(48, 64, 3)] * 3
     assert [corners(image) for image in (images[0], images[1], images[2][:, 14:50])] == ["RG/BK", "KB/GR", "BR/KG"]
+
+
+@pytest.mark.parametrize("extension", ["mp4", "mkv"])
+def test_frames_that_the_decoder_patched_up_are_told(tmp_path: Path, extension: str) -> None:
+    path = write_video(tmp_path / f"clip.{extension}", range(0, 2000, 40), noise=True, gop_size=1)
+    spoil(path, [20, 21, 22, 40])
+    warnings: list[str] = []
+    frames = list(read_frames(path, on_warning=warnings.append))
+    assert [frame.index for frame in frames if frame.patched] == [20, 21, 22, 40]
+    told = "4 frames were patched up by the decoder and count as not seen, at 0.80 to 0.88 s, 1.60 s"
+    assert [w for w in warnings if told in w] == warnings
+
+
+@pytest.mark.parametrize("extension", ["mp4", "mkv", "ts"])
+def test_holes_in_the_times_are_told(tmp_path: Path, extension: str) -> None:
+    times_ms = [*range(0, 1000, 40), *range(2000, 3000, 40), *range(3500, 5000, 40)]
+    path = write_video(tmp_path / f"clip.{extension}", times_ms)
+    warnings: list[str] = []
+    list(read_frames(path, on_warning=warnings.append))
+    assert [w for w in warnings if "no new pictures from 0.96 to 2.00 s, 2.96 to 3.50 s" in w] == warnings
+
+
+def test_a_film_with_pauses_has_no_holes(tmp_path: Path) -> None:
+    warnings: list[str] = []
+    list(read_frames(write_video(tmp_path / "clip.mkv", [0, 40, 500, 540, 1200, 2000]), on_warning=warnings.append))
+    assert warnings == []

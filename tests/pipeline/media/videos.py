@@ -48,6 +48,7 @@ def write_video(
     tags: dict[str, str] | None = None,
     options: dict[str, str] | None = None,
     noise: bool = False,
+    gop_size: int = 10,
 ) -> Path:
     rng = np.random.default_rng(0)
     with av.open(str(path), "w", options=options or {}) as container:
@@ -55,7 +56,7 @@ def write_video(
         stream = container.add_stream(codec, rate=25)
         stream.width, stream.height = size
         stream.pix_fmt = pix_fmt
-        stream.gop_size = 10
+        stream.gop_size = gop_size
         if aspect is not None:
             stream.codec_context.sample_aspect_ratio = aspect
         if turn is not None:
@@ -86,6 +87,18 @@ def write_reordered(path: Path, count: int = 40, plain: int = 0) -> Path:
                 frame.pict_type = PictureType.P
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
+    return path
+
+
+def spoil(path: Path, numbers: Sequence[int]) -> Path:
+    """Wipe the second half of these pictures, counted as they are stored."""
+    data = bytearray(path.read_bytes())
+    with av.open(str(path)) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+        for packet in (packets[number] for number in numbers):
+            begin, half = data.index(bytes(packet)), packet.size // 2
+            data[begin + half : begin + packet.size] = bytes(packet.size - half)
+    path.write_bytes(data)
     return path
 
 

@@ -19,6 +19,7 @@ from pipeline.media.decode import read_frames
 from pipeline.progress import QuietReporter
 from pipeline.stages import detect as detection
 from pipeline.stages.detect import detect_people, stored_people
+from tests.pipeline.media.videos import spoil, write_video
 
 
 class Batched:
@@ -74,6 +75,30 @@ def test_a_killed_run_goes_on_with_the_batch_it_lacks(
     rest = Batched()
     assert run(short_clip, tmp_path / "w", rest) == whole
     assert rest.sizes == [8]
+
+
+class Single:
+    """The same, frame by frame."""
+
+    name, layout, chosen = "single", "coco-17", ""
+
+    def detect(self, image: np.ndarray, previous: Sequence[Person2D] = (), frame_index: int = 0) -> list[Person2D]:
+        return Batched().detect(image)
+
+    def describe(self) -> dict[str, Any]:
+        return {"name": self.name}
+
+
+@pytest.mark.parametrize("detector", [Batched(), Single()])
+def test_nobody_is_seen_in_frames_that_the_decoder_patched_up(tmp_path: Path, detector: Any) -> None:
+    unseen = [3, *range(16, 24)]
+    clip = spoil(write_video(tmp_path / "clip.mp4", range(0, 2000, 40), noise=True, gop_size=1), unseen)
+    workspace = Workspace(tmp_path / "w", {})
+    warnings = detect_people(clip, detector, workspace, start_s=None, end_s=None, on_progress=lambda done: None)
+    found = list(stored_people(workspace))
+    assert [frame.frame_index for frame in found] == list(range(50))
+    assert [frame.frame_index for frame in found if not frame.people] == unseen
+    assert len(warnings) == 1
 
 
 def test_the_choice_of_auto_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:

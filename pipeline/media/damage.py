@@ -16,6 +16,7 @@ _HOLE_S, _HOLE_FRAMES = 0.25, 5
 #: Films whose steps are less often the usual one are recorded with pauses.
 _EVEN_SHARE = 0.9
 _NAMED = 5
+_PATCHED = "{} frames, patched up by the decoder, count"
 
 
 @dataclass
@@ -51,9 +52,9 @@ class Damage:
         """What the user should know."""
         if self._patched:
             count = sum(count for *_, count in self._patched)
-            frames = "1 frame was" if count == 1 else f"{count} frames were"
+            frames = "1 frame, patched up by the decoder, counts" if count == 1 else _PATCHED.format(count)
             where = _listed([(first, last) for first, last, _ in self._patched])
-            yield f"{path} is damaged: {frames} patched up by the decoder and count as not seen, at {where}"
+            yield f"{path} is damaged: {frames} as not seen, at {where}"
         steps = np.asarray(self._steps)
         if self._holes and (np.abs(steps - np.median(steps)) < 0.5 * np.median(steps)).mean() >= _EVEN_SHARE:
             yield f"{path} has no new pictures from {_listed(self._holes)}"

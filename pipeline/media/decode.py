@@ -200,7 +200,8 @@ def read_frames(
         if problems.damaged:
             warn(f"{path} is damaged: {problems.damaged} unreadable part(s) were left out")
         if finished:
-            expected = demux.stated_duration(container, stream)
+            known = demux.states_own_duration(container, stream)
+            expected = demux.stated_duration(container, stream) if known else None
             # The count guards against edit lists and long sound tracks, the time against wrong counts.
             late = expected is not None and expected - time_s - shown_s > max(0.5, 0.03 * expected, 2 * period_s)
             if problems.broken_off or (late and not 0 < stream.frames <= index + 1):

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Clock", "Problems", "decode_all", "decode_packet", "film_streams", "focal_35mm", "is_still", "open_video",
-    "read_packets", "shown_stream", "stated_duration", "stated_frame_rate", "uneven", "with_times",
+    "read_packets", "shown_stream", "stated_duration", "stated_frame_rate", "states_own_duration", "uneven",
+    "with_times",
 ]  # fmt: skip
 
 # FFmpeg paints text files as terminal screens; a text file is no video here.
@@ -283,10 +284,19 @@ def stated_duration(container: InputContainer, stream: VideoStream) -> float | N
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
     # Matroska states the length of the longest stream, often the sound, and of single ones only in tags.
-    tag = re.fullmatch(r"(\d+):(\d+):(\d+\.?\d*)", stream.metadata.get("DURATION", ""))
-    if tag:
+    if tag := _tagged_duration(stream):
         return int(tag[1]) * 3600 + int(tag[2]) * 60 + float(tag[3])
     return container.duration / 1_000_000 if container.duration else None
+
+
+def states_own_duration(container: InputContainer, stream: VideoStream) -> bool:
+    """Whether that length is the one of the pictures, and not that of the file, whose sound may be longer."""
+    # ASF gives the length of the file to every stream, but counts no frames.
+    return stream.frames > 0 or _tagged_duration(stream) is not None or len(container.streams) == 1
+
+
+def _tagged_duration(stream: VideoStream) -> re.Match[str] | None:
+    return re.fullmatch(r"(\d+):(\d+):(\d+\.?\d*)", stream.metadata.get("DURATION", ""))
 
 
 def uneven(times: Sequence[float]) -> bool:

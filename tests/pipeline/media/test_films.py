@@ -157,7 +157,7 @@ def test_frames_that_the_decoder_patched_up_are_told(tmp_path: Path, extension: 
     warnings: list[str] = []
     frames = list(read_frames(path, on_warning=warnings.append))
     assert [frame.index for frame in frames if frame.patched] == [20, 21, 22, 40]
-    told = "4 frames were patched up by the decoder and count as not seen, at 0.80 to 0.88 s, 1.60 s"
+    told = "4 frames, patched up by the decoder, count as not seen, at 0.80 to 0.88 s, 1.60 s"
     assert [w for w in warnings if told in w] == warnings
 
 

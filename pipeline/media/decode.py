@@ -170,6 +170,11 @@ def read_frames(
                 f"{codec.width} x {codec.height} pixels, as players do"
             )
         problems, period_s = demux.Problems(), 1 / demux.stated_frame_rate(stream)
+        if demux.is_raw(stream):
+            warn(
+                f"{path} is a stream without times; {1 / period_s:g} frames a second are a guess, as are all times; "
+                "put it into an MP4 with its true rate"
+            )
         clock, damage = demux.Clock(period_s), Damage(period_s)
         layout: _Layout | None = None
         index, yielded, time_s, shown_s, finished, resized = -1, 0, 0.0, 0.0, True, False

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,13 +22,16 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 __all__ = [
-    "Clock", "Problems", "decode_all", "decode_packet", "film_streams", "focal_35mm", "is_still", "open_video",
-    "read_packets", "shown_stream", "stated_duration", "stated_frame_rate", "states_own_duration", "uneven",
-    "with_times",
+    "Clock", "Problems", "decode_all", "decode_packet", "film_streams", "focal_35mm", "is_raw", "is_still",
+    "open_video", "read_packets", "shown_stream", "stated_duration", "stated_frame_rate", "states_own_duration",
+    "uneven", "with_times",
 ]  # fmt: skip
 
 # FFmpeg paints text files as terminal screens; a text file is no video here.
 _TEXT_FORMATS = {"tty", "bin", "xbin", "adf", "idf"}
+_RAW_JPEG = {".mjpeg", ".mjpg"}
+# What FFmpeg's readers of raw streams count in.
+_RAW_TICK = Fraction(1, 1_200_000)
 _FOCAL_KEY = re.compile(r"focallength(35mmequivalent|in35mm(film|format))$")
 # A demuxer that fails this often in a row without a packet in between will not recover.
 _MAX_READ_FAILURES = 50
@@ -155,7 +159,13 @@ def _opened(path: Path) -> InputContainer:
     try:
         # "file:" and the white list: a name with a colon is no network address, and no file opens one.
         # "replace": titles are in any encoding.
-        return av.open(f"file:{path}", options={"protocol_whitelist": "file"}, metadata_errors="replace")
+        name, options = f"file:{path}", {"protocol_whitelist": "file"}
+        container = av.open(name, options=options, metadata_errors="replace")
+        # Pictures of a camera, one behind the other, look like one picture to FFmpeg.
+        if container.format.name == "jpeg_pipe" and path.suffix.lower() in _RAW_JPEG:
+            container.close()
+            container = av.open(name, format="mjpeg", options=options, metadata_errors="replace")
+        return container
     except (av.error.FFmpegError, ValueError) as error:
         raise InputError(
             f"{path} is not a video that can be read: it is of another type or was cut off; check that it plays, or "
@@ -270,9 +280,15 @@ def is_still(container: InputContainer) -> bool:
     return container.format.name.endswith("_pipe") or container.format.name == "image2"
 
 
+def is_raw(stream: VideoStream) -> bool:
+    """Whether it is a stream without a container (``.h264``): all its times are from a rate that is a guess."""
+    return stream.time_base == _RAW_TICK
+
+
 def stated_frame_rate(stream: VideoStream, times: Sequence[float] = ()) -> float:
     """Average frames per second, from the file or from packet times in s; 25 where neither tells."""
-    rate = stream.average_rate or stream.guessed_rate
+    # Of a raw stream the average is what FFmpeg assumes of all, the guess what the stream says.
+    rate = stream.guessed_rate if is_raw(stream) else stream.average_rate or stream.guessed_rate
     if rate:
         return float(rate)
     span = max(times) - min(times) if times else 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from lifting.geometry.camera import Camera
 from pipeline.live.source import open_source
@@ -16,7 +18,17 @@ from pipeline.media.decode import probe, read_frames
 from pipeline.results.exporters import save
 from pipeline.results.result import Result, load_result
 from pipeline.results.schema import build_metadata
-from tests.pipeline.media.videos import corners, jpeg, spoil, write_packets, write_reordered, write_streams, write_video
+from tests.pipeline.media.videos import (
+    corners,
+    jpeg,
+    picture,
+    spoil,
+    write_packets,
+    write_raw,
+    write_reordered,
+    write_streams,
+    write_video,
+)
 
 
 @pytest.mark.parametrize("extension", ["avi", "mov", "mkv"])
@@ -174,3 +186,30 @@ def test_a_film_with_pauses_has_no_holes(tmp_path: Path) -> None:
     warnings: list[str] = []
     list(read_frames(write_video(tmp_path / "clip.mkv", [0, 40, 500, 540, 1200, 2000]), on_warning=warnings.append))
     assert warnings == []
+
+
+@pytest.mark.parametrize(("extension", "codec"), [("h264", "libx264"), ("h265", "libx265"), ("m4v", "mpeg4")])
+@pytest.mark.parametrize("rate", [30, 50])
+def test_a_stream_without_times_has_the_rate_that_it_states(
+    tmp_path: Path, extension: str, codec: str, rate: int
+) -> None:
+    path = write_raw(tmp_path / f"clip.{extension}", codec, rate)
+    warnings: list[str] = []
+    times_s = [frame.time_s for frame in read_frames(path, on_warning=warnings.append)]
+    np.testing.assert_allclose(times_s, np.arange(20) / rate, atol=1e-6)
+    assert probe(path).fps == rate
+    assert [w for w in warnings if f"without times; {rate} frames a second are a guess" in w] == warnings
+
+
+@pytest.mark.parametrize("exif", [True, False])
+def test_pictures_one_behind_the_other_are_a_film(tmp_path: Path, exif: bool) -> None:
+    bare = io.BytesIO()
+    Image.fromarray(picture()).save(bare, "jpeg", quality=95)
+    path = tmp_path / "clip.mjpeg"
+    path.write_bytes(12 * (jpeg() if exif else bare.getvalue()))
+    assert not probe(path).is_image
+    warnings: list[str] = []
+    frames = list(read_frames(path, on_warning=warnings.append))
+    np.testing.assert_allclose([frame.time_s for frame in frames], np.arange(12) / 25, atol=1e-6)
+    assert {corners(frame.image) for frame in frames} == {"RG/BK"}
+    assert [w for w in warnings if "25 frames a second are a guess" in w] == warnings

@@ -90,6 +90,21 @@ def write_reordered(path: Path, count: int = 40, plain: int = 0) -> Path:
     return path
 
 
+def write_raw(path: Path, codec: str, rate: int, count: int = 20) -> Path:
+    """A stream without a container."""
+    kind = {".h265": "hevc"}.get(path.suffix, path.suffix[1:])
+    options = {"x265-params": "log-level=none"} if codec == "libx265" else {}
+    with av.open(str(path), "w", format=kind) as container:
+        stream = container.add_stream(codec, rate=rate, options=options)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+        for number in range(count):
+            frame = av.VideoFrame.from_ndarray(picture(10 * number, (64, 64)))
+            frame.pts, frame.time_base = number, Fraction(1, rate)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
 def spoil(path: Path, numbers: Sequence[int]) -> Path:
     """Wipe the second half of these pictures, counted as they are stored."""
     data = bytearray(path.read_bytes())

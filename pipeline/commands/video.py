@@ -44,6 +44,7 @@ def command(
     **given: Any,
 ) -> int:
     """Run every input; one that fails does not stop the others."""
+    from pipeline.files.atomic import real_path
     from pipeline.progress import ConsoleReporter, QuietReporter, Reporter
 
     settings = load_settings(config, given, note)
@@ -54,8 +55,8 @@ def command(
             "several inputs cannot share one output; put {name} into --out, for example --out '{name}.gif'"
         )
     jobs = [(source, [Path(path.replace("{name}", source.stem)) for path in wanted]) for source in inputs]
-    files = [path.resolve() for _, paths in jobs for path in paths]
-    if clash := {source.resolve() for source in inputs} & set(files):
+    files = [real_path(path) for _, paths in jobs for path in paths]
+    if clash := {real_path(source) for source in inputs} & set(files):
         raise OutputError(f"{min(clash)} is an input; choose another name for the output")
     if len(inputs) > 1 and len(set(files)) < len(files):
         raise OutputError("two inputs have the same name and would write the same file; run them one after the other")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pipeline.errors import OutputError
 
-__all__ = ["atomic_path", "check_writable", "claimed"]
+__all__ = ["atomic_path", "check_writable", "claimed", "real_path"]
 
 #: When a file that nothing was written to was last changed.
 _UNTOUCHED_NS = 0
@@ -79,6 +79,8 @@ def claimed(paths: Sequence[Path]) -> Iterator[None]:
                 lock.acquire(timeout=0)
             except Timeout as error:
                 raise OutputError(f"another run is writing {path}; wait for it or choose another name") from error
+            except OSError as error:
+                raise _refused(path, error) from error
             held.append(lock)
         yield
     finally:
@@ -106,23 +108,28 @@ def check_writable(path: str | Path, overwrite: bool = False) -> None:
         raise _refused(path, error) from error
 
 
+def real_path(path: Path) -> Path:
+    """The absolute path without links; a loop of links is left to whoever opens it (``Path.resolve`` fails there)."""
+    return Path(os.path.realpath(path))
+
+
 def _final(path: Path) -> Path:
     """Where a file of that name really is or will be: a link keeps pointing to where it points."""
     try:
         kind = path.stat().st_mode
     except FileNotFoundError:
-        return path.resolve()
+        return real_path(path)
     except OSError as error:
         raise _refused(path, error) from error
     if stat.S_ISDIR(kind):
         raise OutputError(f"{path} is a folder; give a file name with an extension, such as {path / 'result.gif'}")
     if not stat.S_ISREG(kind):
         raise OutputError(f"{path} is no ordinary file, and is not replaced; choose another name")
-    return path.resolve()
+    return real_path(path)
 
 
 def _lock(path: Path) -> Path:
-    return path.resolve().with_name(f".{path.name}.lock")
+    return real_path(path).with_name(f".{path.name}.lock")
 
 
 def _refused(path: Path, error: OSError) -> OutputError:

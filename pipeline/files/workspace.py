@@ -115,9 +115,10 @@ class Workspace:
         self._counts[stage] = min(first, self.count(stage))
 
     def remove(self) -> None:
-        """Delete the workspace after success; files that are not its own stay."""
-        self._clear()
-        if self.folder.exists() and not any(self.folder.iterdir()):
+        """Delete the workspace after success; what is not its own or does not let itself be deleted stays."""
+        # The results are there: nothing that happens here makes them worse.
+        with suppress(OSError):
+            self._clear()
             self.folder.rmdir()
 
     def _chunk(self, stage: str, index: int) -> Path:
@@ -127,7 +128,9 @@ class Workspace:
         return self.folder / f"{stage}.done"
 
     def _own_files(self) -> Iterator[Path]:
-        own = re.compile(rf"\.?{_STAGE.pattern}(-\d{{6,}}(\.part)?\.npz|(\.part)?\.done)|\.?fingerprint(\.part)?\.json")
+        own = re.compile(
+            rf"\.?{_STAGE.pattern}(-[0-9]{{6,}}(\.part)?\.npz|(\.part)?\.done)|\.?fingerprint(\.part)?\.json"
+        )
         for path in list(self.folder.iterdir()) if self.folder.is_dir() else []:
             if own.fullmatch(path.name):
                 yield path
@@ -138,10 +141,12 @@ class Workspace:
         }
 
     def _indices(self, stage: str) -> list[int]:
-        return [int(path.stem.rsplit("-", 1)[1]) for path in self.folder.glob(f"{stage}-*.npz")]
+        chunk = re.compile(rf"{stage}-([0-9]{{6,}})\.npz")
+        return [int(found[1]) for path in self._own_files() if (found := chunk.fullmatch(path.name))]
 
     def _stored_fingerprint(self) -> str | None:
-        if self.folder.exists() and not self.folder.is_dir():
+        # Not through a link either: what is deleted at the end may be somebody's.
+        if self.folder.is_symlink() or (self.folder.exists() and not self.folder.is_dir()):
             raise OutputError(f"{self.folder} is in the way of the folder for intermediate results; move or delete it")
         with suppress(UntrustedFileError):
             return read_text(self.folder / _FINGERPRINT)
@@ -162,6 +167,7 @@ class Workspace:
         marker = self._marker(stage)
         promised = str(found)
         if marker.exists():
+            promised = "a number that cannot be read"
             with suppress(UntrustedFileError):
                 promised = read_text(marker, errors="replace")
         self._counts[stage] = found

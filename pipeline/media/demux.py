@@ -174,9 +174,9 @@ def _opened(path: Path) -> InputContainer:
 
 
 def _check_file(path: Path) -> None:
-    if path.is_dir():
-        raise InputError(f"{path} is a folder; give the videos in it, for example {path / '*.mp4'}")
     try:
+        if path.is_dir():
+            raise InputError(f"{path} is a folder; give the videos in it, for example {path / '*.mp4'}")
         if not path.exists():
             raise InputError(f"{path} does not exist; check the name")
         if not path.is_file():

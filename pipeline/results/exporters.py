@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pipeline.errors import OutputError
-from pipeline.files.atomic import atomic_path, check_writable
+from pipeline.files.atomic import atomic_path, check_writable, real_path
 
 if TYPE_CHECKING:
     from pipeline.results.result import Result
@@ -114,12 +114,13 @@ def check_outputs(outputs: Sequence[Path], source: Path, *, overwrite: bool) -> 
         OutputError: an extension is unknown, two outputs are the same file or one is the input, or a path cannot be
             written.
     """
-    seen = {source.resolve(): "the input"}
+    seen = {real_path(source): "the input"}
     for path in outputs:
         check_format(path, EXTENSIONS)
-        if path.resolve() in seen:
-            raise OutputError(f"{path} is {seen[path.resolve()]}; choose another name for the output")
-        seen[path.resolve()] = "given twice"
+        real = real_path(path)
+        if real in seen:
+            raise OutputError(f"{path} is {seen[real]}; choose another name for the output")
+        seen[real] = "given twice"
         check_writable(path, overwrite)
 
 

@@ -17,7 +17,7 @@ from assets.untrusted.texts import read_text
 from detectors.layouts import H36M_17
 from lifting.training.mocap.skeleton_maps import SkeletonMap, builtin_maps, parse_map
 from pipeline.errors import InputError, OutputError, as_input_error
-from pipeline.files.atomic import atomic_path, check_writable
+from pipeline.files.atomic import atomic_path, check_writable, real_path
 from pipeline.progress import Reporter
 from pipeline.train.clip_filter import ClipFilter
 from pipeline.train.pose_files import CLIP_TEXTS, EXTENSIONS, Clip, PrepareSettings, Reading, read_clips
@@ -47,7 +47,7 @@ def prepare(
         if path.suffix.lower() != ".npz":
             raise OutputError(f"{path} must end in .npz")
         check_writable(path, overwrite)
-    taken = {path.resolve() for path in outputs}
+    taken = {real_path(path) for path in outputs}
     if len(taken) < len(outputs):
         raise OutputError(f"{out} is given twice; choose another name for the validation poses")
     maps = _load_maps(settings.skeleton)

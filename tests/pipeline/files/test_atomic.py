@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from pipeline.errors import OutputError
+from pipeline.errors import InputError, OutputError
 from pipeline.files.atomic import atomic_path, check_writable, claimed
+from pipeline.media.decode import probe
+from pipeline.results.exporters import check_outputs
 
 
 def names(folder: Path) -> list[str]:
@@ -85,6 +90,42 @@ def test_links_under_the_names_that_can_be_guessed_are_not_followed(tmp_path: Pa
             temporary.write_text("new")
         assert names(tmp_path) == ["a.gif", "thesis.txt"]
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="neither loops of links nor named pipes there")
+def test_odd_paths_are_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "a.gif").symlink_to(tmp_path / "b.gif")
+    (tmp_path / "b.gif").symlink_to(tmp_path / "a.gif")
+    os.mkfifo(tmp_path / "pipe.gif")
+    os.mkfifo(tmp_path / ".c.gif.lock")
+    for path in (tmp_path / "a.gif", tmp_path / "a.gif" / "c.gif", tmp_path / "pipe.gif", Path(os.devnull)):
+        with pytest.raises(OutputError, match=re.escape(str(path))):
+            check_writable(path, overwrite=True)
+    with pytest.raises(OutputError, match=r"a\.gif cannot be written"):
+        check_outputs([tmp_path / "a.gif"], tmp_path / "b.gif", overwrite=True)
+    with pytest.raises(OutputError, match="in the way"), claimed([tmp_path / "c.gif"]):
+        pytest.fail("the work was begun")
+    # a folder that may not be looked into
+    (tmp_path / "closed").mkdir()
+    with nobody():
+        for path in (tmp_path / "closed" / "a.gif", tmp_path / "closed" / "deeper" / "a.gif"):
+            with pytest.raises(OutputError, match="its folder does not allow it"):
+                check_writable(path)
+            with pytest.raises(InputError, match="cannot be read"):
+                probe(path)
+
+
+@contextmanager
+def nobody() -> Iterator[None]:
+    """Without the right to look into the folders of the tests."""
+    before = os.geteuid()
+    if before:
+        pytest.skip("only root becomes somebody else")
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(before)
 
 
 def test_what_cannot_be_removed_from_the_temporary_name_is_refused(tmp_path: Path) -> None:

@@ -169,6 +169,49 @@ def test_folder_with_foreign_files_is_refused_and_untouched(tmp_path: Path) -> N
     assert names(work) == ["thesis.txt"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+@pytest.mark.parametrize("target", ["work", "elsewhere", "missing"])
+def test_a_link_in_place_of_the_folder_is_refused(tmp_path: Path, target: str) -> None:
+    filled(tmp_path / "elsewhere", 2)
+    before = names(tmp_path / "elsewhere")
+    (tmp_path / "work").symlink_to(tmp_path / target)
+    with pytest.raises(OutputError, match="is in the way of the folder"):
+        Workspace(tmp_path / "work", {"another": 2})
+    assert names(tmp_path / "elsewhere") == before
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes there")
+@pytest.mark.parametrize(
+    "name",
+    ["", "fingerprint.json", ".fingerprint.part.json", "people-000002.npz", "people.done", ".people-000002.part.npz",
+     "people-copy.npz", "people-٣.npz", "notes.txt"],
+)  # fmt: skip
+def test_pipes_and_foreign_files_neither_hang_nor_spoil_a_run(tmp_path: Path, name: str) -> None:
+    if not name:
+        os.mkfifo(tmp_path / "work")
+        with pytest.raises(OutputError, match="is in the way of the folder"):
+            Workspace(tmp_path / "work", PRINT)
+        return
+    filled(tmp_path / "work", 2)
+    (tmp_path / "work" / name).unlink(missing_ok=True)
+    os.mkfifo(tmp_path / "work" / name)
+    work = Workspace(tmp_path / "work", PRINT)
+    kept = 0 if name == "fingerprint.json" else 2
+    assert work.count("people") == kept
+    work.append("people", kept, {"values": np.array([kept])})
+    work.complete("people")
+    assert Workspace(tmp_path / "work", PRINT).is_complete("people")
+    work.remove()
+    assert (tmp_path / "work").exists() == (name in ("people-copy.npz", "people-٣.npz", "notes.txt"))
+
+
+def test_what_cannot_be_deleted_does_not_spoil_a_good_run(tmp_path: Path) -> None:
+    work = filled(tmp_path / "work", 1)
+    (tmp_path / "work" / "people-000009.npz" / "inside").mkdir(parents=True)
+    work.remove()
+    assert (tmp_path / "work" / "people-000009.npz" / "inside").is_dir()
+
+
 def test_folder_of_a_run_killed_before_its_fingerprint_is_taken_over(tmp_path: Path) -> None:
     filled(tmp_path / "work", 2)
     (tmp_path / "work" / "fingerprint.json").rename(tmp_path / "work" / ".fingerprint.part.json")

@@ -14,6 +14,8 @@ from pipeline.errors import OutputError
 
 __all__ = ["atomic_path", "check_writable", "claimed", "real_path"]
 
+#: The longest path below the folder of intermediate results of an output.
+_IN_WORK = ".work/.warnings-000000.part.npz"
 #: When a file that nothing was written to was last changed.
 _UNTOUCHED_NS = 0
 _DISK_PROBLEMS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
@@ -32,7 +34,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         FileNotFoundError: the block has written nothing.
     """
     final = _final(Path(path))
-    temporary = final.with_name(f".{final.stem}.part{final.suffix}")
+    temporary = _temporary(final)
     try:
         temporary.unlink(missing_ok=True)
         # The name can be guessed: what is written to is made here (O_EXCL), and never what a link points to.
@@ -102,6 +104,9 @@ def check_writable(path: str | Path, overwrite: bool = False) -> None:
         raise OutputError(f"{path} exists already; add --overwrite to replace it or choose another name")
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
+        for name in (_temporary(final), _lock(path), path.parent / (path.name + _IN_WORK)):
+            with suppress(FileNotFoundError, NotADirectoryError):
+                name.lstat()
         # Trying is the only reliable test: access rights do not tell of read-only disks.
         tempfile.TemporaryFile(dir=final.parent).close()
     except OSError as error:
@@ -128,11 +133,17 @@ def _final(path: Path) -> Path:
     return real_path(path)
 
 
+def _temporary(final: Path) -> Path:
+    return final.with_name(f".{final.stem}.part{final.suffix}")
+
+
 def _lock(path: Path) -> Path:
     return real_path(path).with_name(f".{path.name}.lock")
 
 
 def _refused(path: Path, error: OSError) -> OutputError:
+    if error.errno == errno.ENAMETOOLONG:
+        return OutputError(f"{path} has a name that is too long for the files beside it during the work; shorten it")
     return OutputError(
         f"{path} cannot be written because its folder does not allow it ({error.strerror}); choose another folder"
     )

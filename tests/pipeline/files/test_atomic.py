@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pipeline.errors import InputError, OutputError
 from pipeline.files.atomic import atomic_path, check_writable, claimed
+from pipeline.files.workspace import Workspace
 from pipeline.media.decode import probe
 from pipeline.results.exporters import check_outputs
 
@@ -113,6 +115,28 @@ def test_odd_paths_are_one_sentence(tmp_path: Path) -> None:
                 check_writable(path)
             with pytest.raises(InputError, match="cannot be read"):
                 probe(path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="other limits there")
+@pytest.mark.parametrize("suffix", [".npz", ".gif"])
+def test_names_near_the_limit_are_refused_before_the_work_or_work(tmp_path: Path, suffix: str) -> None:
+    longest = os.pathconf(tmp_path, "PC_NAME_MAX")
+    usable = []
+    for length in range(longest - 16, longest + 3):
+        path = tmp_path / ("é" + "n" * (length - 2 - len(suffix)) + suffix)
+        try:
+            check_writable(path)
+        except OutputError as error:
+            assert "shorten it" in str(error)
+            continue
+        usable.append(length)
+        with claimed([path]), atomic_path(path) as temporary:
+            temporary.write_text("whole")
+            work = Workspace.beside(path, {})
+            work.append("warnings", 0, {"values": np.zeros(1)})
+            work.remove()
+        path.unlink()
+    assert usable == list(range(longest - 16, longest - 5)) and names(tmp_path) == []
 
 
 @contextmanager

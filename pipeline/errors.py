@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["InputError", "OutputError", "UserError", "as_input_error", "unexpected"]
+__all__ = ["InputError", "OutputError", "UserError", "as_input_error", "printable", "unexpected"]
+
+#: What terminals obey: controls, marks of direction, ends of lines, lone halves of characters.
+_CONTROLS = r"\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff"
+_OBEYED = re.compile(rf"[\x00-\x1f{_CONTROLS}]")
+_OBEYED_IN_LINES = re.compile(rf"[\x00-\x08\x0b-\x1f{_CONTROLS}]")
 
 
 class UserError(Exception):
@@ -37,6 +43,15 @@ def as_input_error() -> Iterator[None]:
         yield
     except ValueError as error:
         raise InputError(str(error)) from error
+
+
+def printable(text: str, *, lines: bool = False) -> str:
+    """The text with what a terminal would obey in place of showing it written out (``\\x1b``): names from files.
+
+    Controls, halves of characters, and marks that turn the direction of writing; ``lines`` leaves the ends of lines.
+    """
+    pattern = _OBEYED_IN_LINES if lines else _OBEYED
+    return pattern.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def unexpected(error: BaseException) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
+from pipeline.errors import printable
+
 __all__ = ["Advance", "ConsoleReporter", "QuietReporter", "Reporter"]
 
 #: Called with the number of frames done since the stage began.
@@ -92,11 +94,11 @@ class ConsoleReporter:
 
     def warn(self, text: str) -> None:
         """See ``Reporter``."""
-        self._errors.print(f"[yellow]warning:[/yellow] {_escaped(text)}", soft_wrap=True)
+        self._errors.print(f"[yellow]warning:[/yellow] {_escaped(printable(text))}", soft_wrap=True)
 
     def say(self, text: str) -> None:
         """See ``Reporter``."""
-        self._results.print(_escaped(text))
+        self._results.print(_escaped(printable(text, lines=True)))
 
 
 def _escaped(text: str) -> str:

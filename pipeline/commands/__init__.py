@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 from importlib import import_module
+from io import StringIO
 from types import FrameType
 
 import click
@@ -71,7 +72,7 @@ def cli() -> None:
 def main() -> None:
     """Run the command line; problems become one sentence and an exit code."""
     from assets.untrusted import UntrustedFileError
-    from pipeline.errors import UserError, unexpected
+    from pipeline.errors import UserError, printable, unexpected
     from pipeline.machine import yield_waiting_threads
 
     yield_waiting_threads()
@@ -100,7 +101,9 @@ def main() -> None:
     except UntrustedFileError as error:
         _fail(str(error), 2)
     except click.ClickException as error:
-        error.show()
+        usage = StringIO()
+        error.show(usage)
+        click.echo(printable(usage.getvalue(), lines=True), err=True, nl=False)
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt) as error:
         # click takes the end of any file for a user who is tired of answering.
@@ -130,5 +133,7 @@ def _what_goes_on(arguments: list[str]) -> str:
 
 
 def _fail(sentence: str, code: int) -> None:
-    click.echo(f"zedo-video: {sentence}", err=True)
+    from pipeline.errors import printable
+
+    click.echo(f"zedo-video: {printable(sentence)}", err=True)
     sys.exit(code)

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from pipeline.errors import printable
 from pipeline.settings import SETTINGS, Setting, now_called
 
 __all__ = ["Command", "Renamed", "note", "run_options"]
@@ -40,7 +41,7 @@ class Command(click.Command):
 
 def note(text: str) -> None:
     """Tell the user something that is no error, whatever else is quiet."""
-    click.echo(f"note: {text}", err=True)
+    click.echo(f"note: {printable(text)}", err=True)
 
 
 def run_options(*names: str) -> Callable[[F], F]:

@@ -81,13 +81,14 @@ def command(
     **given: Any,
 ) -> None:
     """Read, check, thin out, split, write."""
+    from pipeline.errors import printable
     from pipeline.progress import ConsoleReporter, QuietReporter, Reporter
     from pipeline.train.pose_files import PrepareSettings
     from pipeline.train.prepare import prepare
 
     class OnlyRefusals(QuietReporter):
         def warn(self, text: str) -> None:
-            click.echo(f"warning: {text}", err=True)
+            click.echo(f"warning: {printable(text)}", err=True)
 
     if validation is not None and validation_out is None:
         raise click.UsageError("--validation needs --validation-out FILE")

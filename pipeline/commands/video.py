@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from pipeline.commands.options import Command, note, run_options
-from pipeline.errors import OutputError, UserError, unexpected
+from pipeline.errors import OutputError, UserError, printable, unexpected
 from pipeline.results.exporters import FORMATS
 from pipeline.settings import DEFAULT_CONFIG, SETTINGS, load_settings
 
@@ -74,7 +74,7 @@ def command(
             # Whatever is wrong with this one, the others have a right to be looked at.
             failed += 1
             sentence = str(error) if isinstance(error, UserError) else f"{source} failed: {unexpected(error)}"
-            click.echo(f"zedo-video: {sentence}", err=True)
+            click.echo(f"zedo-video: {printable(sentence)}", err=True)
     if failed:
         click.echo(f"zedo-video: {failed} of {len(jobs)} inputs failed", err=True)
     return 1 if failed else 0

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from pipeline.commands.options import Command, run_options
+from pipeline.errors import printable
 from pipeline.results.exporters import FORMATS
 from pipeline.settings import LIVE_PEOPLE, load_settings
 
@@ -63,7 +64,7 @@ def command(
 
 
 def _line(text: str) -> None:
-    click.echo(text)
+    click.echo(printable(text, lines=True))
 
 
 def _nothing(text: str) -> None:

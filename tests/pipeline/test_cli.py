@@ -18,6 +18,7 @@ from PIL import Image
 
 from lifting.settings import STEPS
 from pipeline.errors import OutputError
+from pipeline.progress import ConsoleReporter
 from pipeline.results.result import load_result
 from tests.pipeline.command_line import command, leftovers, refused, run, run_apart
 from tests.pipeline.conftest import write_frames
@@ -324,6 +325,48 @@ def test_a_killed_run_resumes(short_clip: Path, tmp_path: Path, monkeypatch: pyt
     resumed, whole = load_result(tmp_path / "r.npz"), load_result(tmp_path / "whole.npz")
     assert np.array_equal(resumed.tracks[0].keypoints_px, whole.tracks[0].keypoints_px)
     assert np.array_equal(resumed.tracks[0].joints_m, whole.tracks[0].joints_m)
+
+
+#: Sets the title, clears the screen, turns red, turns the direction of writing, and goes back to begin another line.
+EVIL = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202e\r\n\x7f FORGED"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such names there")
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([f"{EVIL}.mp4", "--out", "r.gif"], "is not a video that can be read"),
+        ([f"{EVIL}.mp4", f"missing{EVIL}.mp4", "--out", "{name}.gif"], "2 of 2 inputs failed"),
+        (["prepare", f"{EVIL}.mp4", "--out", "p.npz"], "is neither .bvh nor .npz"),
+        (["prepare", "a.bvh", "--out", "p.npz"], "has no OFFSET"),
+        (["still.mp4", f"--{EVIL}"], "No such option"),
+        (["still.mp4", "--config", "c.toml"], "there is no setting"),
+        (["still.mp4", "--camera", "camera.json", "--out", "r.gif"], "has an unknown entry"),
+    ],
+)
+def test_names_of_files_and_in_files_are_printed_harmlessly(
+    tmp_path: Path, empty_room: Path, arguments: list[str], words: str
+) -> None:
+    (tmp_path / f"{EVIL}.mp4").write_text("no film")
+    (tmp_path / "still.mp4").symlink_to(empty_room)
+    (tmp_path / "c.toml").write_text(f"{json.dumps(EVIL)} = 1", "utf-8")
+    (tmp_path / "camera.json").write_text(json.dumps({EVIL: 1}), "utf-8")
+    joint = f"ROOT {EVIL.split()[0]}\n{{\nCHANNELS 3 Xposition Yposition Zposition\n}}\n"
+    (tmp_path / "a.bvh").write_text(f"HIERARCHY\n{joint}MOTION\nFrames: 1\nFrame Time: 0.01\n0 0 0\n", "utf-8")
+    done = run(*arguments, cwd=tmp_path)
+    printed = done.stdout + done.stderr
+    assert done.returncode in (1, 2) and words in printed
+    assert r"\x1b]0;owned\x07\x1b[2J" in printed
+    assert not {"\x1b", "\x07", "\x9b", "\u202e", "\r", "\x7f"} & set(printed) and "\n FORGED" not in printed
+
+
+def test_reporters_print_harmlessly(capsys: pytest.CaptureFixture[str]) -> None:
+    reporter = ConsoleReporter()
+    reporter.warn(EVIL)
+    reporter.say(f"{EVIL}\nsecond line")
+    captured = capsys.readouterr()
+    assert "\x1b]" not in captured.err + captured.out and "\x07" not in captured.err + captured.out
+    assert "\\x1b]0;owned\\x07" in captured.err and "\nsecond line" in captured.out
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no SIGINT for a process of its own there")

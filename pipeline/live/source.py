@@ -107,7 +107,8 @@ class _File:
                 time_s = frame.time_s
                 if self._closed.wait(max(0.0, began + offset_s + time_s - time.perf_counter())):
                     return
-                yield frame.image
+                if not frame.patched:
+                    yield frame.image
             if not self._loop:
                 return
             offset_s += time_s + 1 / self.video.fps

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, features
 
 from lifting.geometry.camera import Camera
 from pipeline.live.source import open_source
@@ -29,6 +29,8 @@ from tests.pipeline.media.videos import (
     write_streams,
     write_video,
 )
+
+needs_avif = pytest.mark.skipif(not features.check("avif"), reason="Pillow was built without AVIF")
 
 
 @pytest.mark.parametrize("extension", ["avi", "mov", "mkv"])
@@ -51,13 +53,16 @@ def test_a_title_in_any_encoding_is_no_obstacle(tmp_path: Path, extension: str) 
     assert probe(path).codec == "h264"
 
 
-@pytest.mark.parametrize("extension", ["jpg", "avi"])
+@pytest.mark.parametrize("extension", ["jpg", "avi", "png", "webp", pytest.param("avif", marks=needs_avif)])
 def test_exif_in_any_encoding_keeps_orientation_and_focal_length(tmp_path: Path, extension: str) -> None:
     data, path = jpeg(6, "été".encode("latin-1"), focal_35mm=31), tmp_path / f"photo.{extension}"
-    if extension == "jpg":
-        path.write_bytes(data)
-    else:
+    if extension == "avi":
         write_packets(path, "mjpeg", [data] * 2)
+    else:
+        path.write_bytes(data)
+    if extension in ("png", "webp", "avif"):
+        with Image.open(io.BytesIO(data)) as image:
+            image.save(path, exif=image.getexif(), quality=95)
     assert {corners(frame.image) for frame in read_frames(path)} == {"BR/KG"}
     assert probe(path).focal_35mm == 31
 
@@ -110,9 +115,17 @@ def test_the_default_stream_is_shown_even_if_it_is_smaller(tmp_path: Path) -> No
     assert (probe(path).width, probe(path).height) == (64, 48)
 
 
+@needs_avif
 def test_an_animated_picture_is_a_film(tmp_path: Path) -> None:
-    path = write_streams(tmp_path / "clip.avif", [((64, 64), 15)])
+    path = write_streams(tmp_path / "track.avif", [((64, 64), 15)])
     assert len(list(read_frames(path))) == 15
+    # Pillow, as others, puts a still picture in front.
+    pictures, path = [Image.fromarray(picture(15 * number)) for number in range(15)], tmp_path / "both.avif"
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=100)
+    warnings: list[str] = []
+    times_s = [frame.time_s for frame in read_frames(path, on_warning=warnings.append)]
+    np.testing.assert_allclose(times_s, np.arange(15) / 10, atol=1e-3)
+    assert [w for w in warnings if "has 2 video streams; number 2 is used" in w] == warnings
 
 
 @pytest.mark.parametrize(("extension", "tick_s"), [("avi", 1e-9), ("asf", 1e-3), ("mkv", 1e-3), ("mp4", 1e-9)])
@@ -171,6 +184,7 @@ def test_frames_that_the_decoder_patched_up_are_told(tmp_path: Path, extension: 
     assert [frame.index for frame in frames if frame.patched] == [20, 21, 22, 40]
     told = "4 frames, patched up by the decoder, count as not seen, at 0.80 to 0.88 s, 1.60 s"
     assert [w for w in warnings if told in w] == warnings
+    assert len(list(open_source(str(path)).frames())) == 46
 
 
 @pytest.mark.parametrize("extension", ["mp4", "mkv", "ts"])

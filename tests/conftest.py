@@ -18,3 +18,11 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     folders = {name: str(tmp_path_factory.mktemp(name)) for name in ("ZEDO_CACHE", "TORCH_HOME")}
     with patch.dict(os.environ, folders | {"ZEDO_OFFLINE": "1"}):
         yield
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is marked ``fuzz`` unless it is asked for (an expression in the settings would give way to -m)."""
+    if "fuzz" not in config.option.markexpr:
+        left_out = [item for item in items if item.get_closest_marker("fuzz")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]

@@ -71,8 +71,8 @@ def stored_rows(path: Path) -> list[Row]:
         ]
         if not rows or not isinstance(protocol["name"], str):
             raise ValueError("no figures")
-        for value in (value for row in rows for value in row.metrics.values()):
-            _number(value, interval=isinstance(value, Mapping) and "low" in value)
+        for name, value in ((name, value) for row in rows for name, value in row.metrics.items()):
+            _number(value, interval=name in _WITH_INTERVAL)
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise InputError(f"{path} is no report of a data set; give what evaluate wrote with --json") from error
     return rows

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from assets.untrusted import UntrustedFileError
 from assets.untrusted.arrays import load_npz
+from assets.untrusted.limits import damage
 from assets.untrusted.texts import read_text
 from detectors.layouts import LAYOUTS
 from detectors.people import Person2D
@@ -238,16 +239,17 @@ def pack_people(frames: Sequence[FramePeople], layout: str) -> dict[str, NDArray
 
 
 def unpack_people(arrays: Mapping[str, NDArray[Any]]) -> list[FramePeople]:
-    """The inverse of ``pack_people``."""
-    layout = str(arrays["layout"])
-    people = [
-        Person2D(keypoints, confidence, layout, box, float(score), None if track_id < 0 else int(track_id))
-        for keypoints, confidence, box, score, track_id in zip(
-            *(arrays[name] for name in ("keypoints_px", "confidence", "boxes", "scores", "track_ids")), strict=True
-        )
-    ]
-    offsets = arrays["offsets"].tolist()
-    return [
-        FramePeople(int(index), float(time_s), tuple(people[offsets[f] : offsets[f + 1]]))
-        for f, (index, time_s) in enumerate(zip(arrays["frame_index"], arrays["time_s"], strict=True))
-    ]
+    """The inverse of ``pack_people``. Raises UntrustedFileError if the arrays are not such."""
+    with damage("the kept detection", "detection of this version", "start again with --no-resume"):
+        layout = str(arrays["layout"])
+        people = [
+            Person2D(keypoints, confidence, layout, box, float(score), None if track_id < 0 else int(track_id))
+            for keypoints, confidence, box, score, track_id in zip(
+                *(arrays[name] for name in ("keypoints_px", "confidence", "boxes", "scores", "track_ids")), strict=True
+            )
+        ]
+        offsets = arrays["offsets"].tolist()
+        return [
+            FramePeople(int(index), float(time_s), tuple(people[offsets[f] : offsets[f + 1]]))
+            for f, (index, time_s) in enumerate(zip(arrays["frame_index"], arrays["time_s"], strict=True))
+        ]

@@ -43,7 +43,7 @@ def detect_people(
         return [str(text) for arrays in workspace.chunks(_WARNINGS) for text in arrays["text"]]
     last: FramePeople | None = None
     for arrays in workspace.chunks(_PEOPLE):
-        last = unpack_people(arrays)[-1]
+        last = [last, *unpack_people(arrays)][-1]
     done = workspace.count(_PEOPLE) * CHUNK
     warnings: list[str] = []
     pending: list[FramePeople] = []

@@ -1,1 +1,1 @@
-"""Random damage for every file that is read: ``pytest -m fuzz``; a few hundred inputs of it run with all other tests."""
+"""Random damage for every file that is read: ``pytest -m fuzz``; some hundred inputs run with all other tests."""

@@ -1,4 +1,4 @@
-"""Damage, by accident or on purpose: of the bytes of a file, and of what they mean, with lengths and checksums made good."""
+"""Damage by accident or on purpose: of the bytes of a file, or of what they mean, with sizes and checksums right."""
 
 from __future__ import annotations
 
@@ -91,7 +91,11 @@ def _text(data: bytes, random: Random) -> bytes:
         text = "".join(lines)
     elif way == 3:
         at = random.randrange(len(text) + 1)
-        text = text[:at] + random.choice(("[", "]", "{", "}", '"', "\x1b[2J", "\0", "\ufeff", ",", "é", "\u202e")) + text[at:]
+        text = (
+            text[:at]
+            + random.choice(("[", "]", "{", "}", '"', "\x1b[2J", "\0", "\ufeff", ",", "é", "\u202e"))
+            + text[at:]
+        )
     else:
         words = text.split(" ")
         at, other = random.randrange(len(words)), random.randrange(len(words))
@@ -119,8 +123,12 @@ def _array(array: Any, random: Random) -> Any:
         return array.ravel()[: random.choice((0, 1, 2, array.size - 1))]
     if way == 4 and array.dtype.kind in "iuf" and array.size:
         array = array.copy()
-        low, high = (np.iinfo(array.dtype).min, np.iinfo(array.dtype).max) if array.dtype.kind in "iu" else (np.nan, 1e38)
-        array.flat[random.randrange(array.size)] = random.choice((low, high, 0, np.inf if array.dtype.kind == "f" else 1))
+        low, high = (
+            (np.iinfo(array.dtype).min, np.iinfo(array.dtype).max) if array.dtype.kind in "iu" else (np.nan, 1e38)
+        )
+        array.flat[random.randrange(array.size)] = random.choice(
+            (low, high, 0, np.inf if array.dtype.kind == "f" else 1)
+        )
         return array
     if way == 5 and array.dtype.kind in "iuf":
         with np.errstate(all="ignore"):

@@ -180,7 +180,11 @@ def _reference(folder: Path) -> None:
 
 
 def _cameras(folder: Path) -> None:
-    values = {"K": [[900, 0, 320], [0, 905, 240], [0, 0, 1]], "distortion": [0.1, -0.02, 0, 0], "image_size": [640, 480]}
+    values = {
+        "K": [[900, 0, 320], [0, 905, 240], [0, 0, 1]],
+        "distortion": [0.1, -0.02, 0, 0],
+        "image_size": [640, 480],
+    }
     (folder / "a.json").write_text(json.dumps(values))
     (folder / "b.json").write_text('{"fx": 500.5, "fy": 501, "cx": 320, "cy": 240}')
     (folder / "c.toml").write_text("fx = 500.5\nfy = 501\nimage_size = [1280, 960]\ndistortion = [0.1, 0.2, 0, 0, 0]\n")
@@ -200,7 +204,11 @@ def _training(kind: str) -> Callable[[Path], None]:
 
 
 def _report(folder: Path) -> None:
-    metrics = {"mpjpe_mm": {"value": 50.5, "low": 49, "high": 51}, "bone_spread_mm": 3.0, "pa_mpjpe_mm": {"value": None}}
+    metrics = {
+        "mpjpe_mm": {"value": 50.5, "low": 49, "high": 51},
+        "bone_spread_mm": 3.0,
+        "pa_mpjpe_mm": {"value": None},
+    }
     record = {"protocol": {"name": "3dpw", "stride": 1}, "per_group": [{"choice": "single", "metrics": metrics}]}
     (folder / "r.json").write_text(json.dumps(record))
 

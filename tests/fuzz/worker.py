@@ -1,6 +1,7 @@
 """Damaged files read in a process of their own, with limits: ``python -m tests.fuzz.worker SEED READER FIRST COUNT``.
 
-One line of JSON per input on standard output. ``SEED READER NUMBER 1`` shows one input again, with where it failed.
+Two lines of JSON per input on standard output, before and after. ``SEED READER NUMBER 1`` shows one input again;
+``every`` reader gets ``COUNT`` inputs.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from tests.fuzz.mutate import mutated
 from tests.fuzz.readers import READERS, Reader
 
 SECONDS, BYTES = 10, 1_500_000_000
+EVERY = "every"
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
@@ -53,28 +55,34 @@ def tried(reader: Reader, valid: dict[str, bytes], random: Random, folder: Path)
     return f"{name}: left behind {parts}" if parts and parts[0] not in before else outcome
 
 
-def main(seed: str, name: str, first: int, count: int) -> None:
+def main(seed: str, wanted: str, first: int, count: int) -> None:
     # Libraries print what they think of the damage.
-    out = os.fdopen(os.dup(1), "w")
+    out = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
-    reader = READERS[name]
-    with tempfile.TemporaryDirectory() as valid_folder:
-        reader.build(Path(valid_folder))
-        valid = files_of(Path(valid_folder))
-        reader.read(Path(valid_folder))
-    # Above what is measured: an allocation that fails is an error that a reader may hide.
-    size = next(int(line.split()[1]) * 1024 for line in Path("/proc/self/status").open() if line.startswith("VmSize"))
-    resource.setrlimit(resource.RLIMIT_AS, (size + 4 * BYTES, size + 4 * BYTES))
-    for number in range(first, first + count):
-        with tempfile.TemporaryDirectory() as folder:
-            out.write(json.dumps({"number": number}) + "\n")
-            out.flush()
-            began = time.perf_counter()
-            signal.alarm(SECONDS)
-            outcome = tried(reader, valid, Random(f"{seed} {name} {number}"), Path(folder))
-            signal.alarm(0)
-        out.write(json.dumps({"number": number, "outcome": outcome, "seconds": time.perf_counter() - began}) + "\n")
-        out.flush()
+    for name in READERS if wanted == EVERY else [wanted]:
+        reader = READERS[name]
+        with tempfile.TemporaryDirectory() as valid_folder:
+            reader.build(Path(valid_folder))
+            valid = files_of(Path(valid_folder))
+            reader.read(Path(valid_folder))
+        limit()
+        for number in range(first, first + count):
+            with tempfile.TemporaryDirectory() as folder:
+                out.write(json.dumps({"reader": name, "number": number}) + "\n")
+                began = time.perf_counter()
+                signal.alarm(SECONDS)
+                outcome = tried(reader, valid, Random(f"{seed} {name} {number}"), Path(folder))
+                signal.alarm(0)
+            done = {"reader": name, "number": number, "outcome": outcome, "seconds": time.perf_counter() - began}
+            out.write(json.dumps(done) + "\n")
+
+
+def limit() -> None:
+    """Far above what is measured: an allocation that fails is an error that a reader may hide."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        size = next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmSize"))
+        resource.setrlimit(resource.RLIMIT_AS, (size * 1024 + 4 * BYTES, resource.RLIM_INFINITY))
 
 
 if __name__ == "__main__":

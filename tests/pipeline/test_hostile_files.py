@@ -63,8 +63,11 @@ def test_a_figure_that_could_not_be_measured_is_left_empty(tmp_path: Path) -> No
     record = {"protocol": {"name": "3dpw"}, "per_group": [{"choice": "single", "metrics": metrics}]}
     (tmp_path / "r.json").write_text(json.dumps(record))
     assert "3.0" in figure_table("", stored_rows(tmp_path / "r.json"))
-    for wrong in ("text", {"low": 1}, [1]):
-        metrics["bone_spread_mm"] = wrong
+    for name, wrong in [
+        *(("bone_spread_mm", wrong) for wrong in ("text", {"low": 1}, [1])),
+        *(("pa_mpjpe_mm", wrong) for wrong in ({"value": 1.0}, {"value": 1.0, "low": None, "high": 2})),
+    ]:
+        metrics[name] = wrong
         (tmp_path / "r.json").write_text(json.dumps(record))
         with pytest.raises(InputError, match=r"r\.json is no report"):
             stored_rows(tmp_path / "r.json")

@@ -6,11 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from assets.untrusted import UntrustedFileError
 from detectors.people import Person2D
 from pipeline.errors import OutputError
 from pipeline.files.workspace import FramePeople, Workspace, fingerprint, pack_people, unpack_people
@@ -276,3 +279,21 @@ def test_frames_without_people(frames: list[FramePeople]) -> None:
 def test_people_of_another_layout_are_refused() -> None:
     with pytest.raises(ValueError, match="h36m-17 cannot be stored"):
         pack_people([FramePeople(0, 0.0, (person(1, layout="h36m-17"),))], "coco-17")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda arrays: arrays.pop("boxes"),
+        lambda arrays: arrays.update(scores=np.float64(1)),
+        lambda arrays: arrays.update(offsets=arrays["offsets"][:1]),
+        lambda arrays: arrays.update(layout=np.array(["coco-17"])),
+        lambda arrays: arrays.update(time_s=np.zeros((1, 2))),
+    ],
+)
+def test_chunks_that_are_whole_and_hold_something_else(change: Callable[[dict[str, Any]], object]) -> None:
+    one = Person2D(np.ones((17, 2), np.float32), np.ones(17, np.float32), "coco-17", np.ones(4, np.float32), 0.5, 1)
+    arrays = pack_people([FramePeople(0, 0.0, (one,))], "coco-17")
+    change(arrays)
+    with pytest.raises(UntrustedFileError, match=r"the kept detection is damaged.*--no-resume"):
+        unpack_people(arrays)

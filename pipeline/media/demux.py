@@ -29,6 +29,8 @@ __all__ = [
 
 # FFmpeg paints text files as terminal screens; a text file is no video here.
 _TEXT_FORMATS = {"tty", "bin", "xbin", "adf", "idf"}
+# Lists of other files and addresses, which FFmpeg would open.
+_LIST_FORMATS = {"concat", "dash", "hls", "imf", "rtp", "rtsp", "sdp", "vobsub"}
 _RAW_JPEG = {".mjpeg", ".mjpg"}
 # What FFmpeg's readers of raw streams count in.
 _RAW_TICK = Fraction(1, 1_200_000)
@@ -159,7 +161,8 @@ def _opened(path: Path) -> InputContainer:
     try:
         # "file:" and the white list: a name with a colon is no network address, and no file opens one.
         # "replace": titles are in any encoding.
-        name, options = f"file:{path}", {"protocol_whitelist": "file"}
+        formats = ",".join(sorted(av.formats_available - _LIST_FORMATS))
+        name, options = f"file:{path}", {"protocol_whitelist": "file", "format_whitelist": formats}
         container = av.open(name, options=options, metadata_errors="replace")
         # Pictures of a camera, one behind the other, look like one picture to FFmpeg.
         if container.format.name == "jpeg_pipe" and path.suffix.lower() in _RAW_JPEG:
@@ -182,13 +185,13 @@ def _check_file(path: Path) -> None:
         if not path.is_file():
             raise InputError(f"{path} is not a file; give a video file")
         with path.open("rb") as file:
-            head = file.read(7)
+            head = file.read(8)
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}); check its permissions") from error
     if not head:
         raise InputError(f"{path} is empty (0 bytes); copy or record it again")
     # FFmpeg would open the files and addresses that it lists, and wait minutes for those that it cannot.
-    if head == b"#EXTM3U":
+    if head in (b"#EXTM3U\n", b"#EXTM3U\r", b"ffconcat"):
         raise InputError(f"{path} is a play list, not a video; give the video itself")
 
 

@@ -45,6 +45,19 @@ def _playlist(folder: Path) -> Path:
     return folder / "list.m3u8"
 
 
+def _other_film(folder: Path) -> Path:
+    write_video(folder / "neighbour.mp4")
+    (folder / "list.mp4").write_text("ffconcat version 1.0\nfile neighbour.mp4\n")
+    return folder / "list.mp4"
+
+
+def _other_film_behind_tags(folder: Path) -> Path:
+    # FFmpeg looks behind ID3, whatever the file is.
+    path = _other_film(folder)
+    path.write_bytes(b"ID3\x04\0\0\0\0\0\x10" + bytes(16) + path.read_bytes())
+    return path
+
+
 def _sound(folder: Path) -> Path:
     return write_sound(folder / "sound.mp4", "aac")
 
@@ -78,6 +91,8 @@ def _device(folder: Path) -> Path:
         (_text, "not a video"),
         (_named_text, "is a text file"),
         (_playlist, "is a play list"),
+        (_other_film, "is a play list"),
+        (_other_film_behind_tags, "not a video"),
         (_sound, "nothing but sound"),
         (_no_frames, "not one frame"),
         (_no_index, "cut off"),

@@ -50,13 +50,13 @@ class Templates:
         """Sum of the mean bone lengths, the measure of body size."""
         return float(self.bone_lengths_m.sum())
 
-    def mean_pose(self) -> NDArray[np.float32]:
-        """``[17, 3]`` the one template pose of S = 1. Raises ValueError if there is none."""
+    def single(self) -> NDArray[np.float32]:
+        """``[1, 17, 3]`` the template pose of S = 1. Raises ValueError if there is none."""
         if 1 not in self.poses:
             raise ValueError(
                 f"there are template poses for S = {', '.join(map(str, sorted(self.poses)))}, not for S = 1"
             )
-        return self.poses[1][0]
+        return self.poses[1]
 
     def network_on(self, device: torch.device, dtype: torch.dtype, *, small_batch: bool = False) -> InitialNetwork:
         """A copy of the initialiser on a device, its matrix products in ``dtype``.

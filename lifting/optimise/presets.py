@@ -48,7 +48,7 @@ def _fast(
         initialiser = LearntInitialiser(templates.network_on(device, dtype))
         schedule = refining_schedule(settings.optimiser_steps)
     else:
-        initialiser = GridInitialiser(torch.from_numpy(templates.mean_pose()[None]).to(device))
+        initialiser = GridInitialiser(torch.from_numpy(templates.single()).to(device))
         schedule = fast_schedule(settings.optimiser_steps)
     return FastSolver(
         network=network,
@@ -66,7 +66,7 @@ def _reference(
     settings: LiftSettings, network: ScoreNetwork, templates: Templates, device: torch.device, batch_rows: int
 ) -> Solver:
     """The protocol that was published for pictures taken in the wild, that of 3DPW, from one template pose."""
-    template = torch.from_numpy(templates.mean_pose()).to(device)
+    template = torch.from_numpy(templates.single()[0]).to(device)
     return ReferenceSolver(network, PublishedIPO(), template, settings.optimiser_steps, batch_rows)
 
 

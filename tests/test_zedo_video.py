@@ -67,6 +67,7 @@ def test_what_is_returned_is_what_is_written(tmp_path: Path, monkeypatch: pytest
     returned.save(tmp_path / "a.npz")
 
 
+@pytest.mark.slow
 def test_warnings_of_a_run_are_those_of_python(room: Path) -> None:
     with pytest.warns(UserWarning, match="nobody was found") as caught:
         assert zv.lift_video(room).tracks == ()

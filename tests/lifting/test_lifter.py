@@ -223,6 +223,7 @@ def test_people_do_not_influence_each_other(
     assert [track.track_id for track in lift(other, seen(walk[:48]))] == [2, 1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("bones", "jump_m", "apart_m"), [(0.4, 0.01, 0.03), (0.0, 4e-4, 4e-4)])
 def test_windows_join_without_a_jump(
     lift: Lift, walk: NDArray[np.float64], bones: float, jump_m: float, apart_m: float
@@ -267,6 +268,7 @@ def test_windows_show_one_body(lift: Lift, walk: NDArray[np.float64]) -> None:
     assert bone_lengths(free.raw_joints_m).std(axis=0).max() > 0.005
 
 
+@pytest.mark.slow
 def test_windows_hold_every_length(lift: Lift, walk: NDArray[np.float64]) -> None:
     settings = replace(QUICK, steps=2, window=10, overlap=4)
     for count in (9, 10, 11, 16, 17, 35):

@@ -209,6 +209,7 @@ def test_an_output_of_one_input_is_never_another_input(short_clip: Path, tmp_pat
     assert (tmp_path / "a-3d.mp4").read_bytes() == short_clip.read_bytes()
 
 
+@pytest.mark.slow
 def test_a_strip_of_a_video_is_rendered_too(tmp_path: Path) -> None:
     strip = write_frames(tmp_path / "strip.mp4", [np.full((16, 1280, 3), 120, np.uint8)] * 3)
     assert run(strip, "--out", "r.mp4", cwd=tmp_path).returncode == 0

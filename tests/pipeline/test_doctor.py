@@ -84,6 +84,7 @@ def test_half_an_extra_and_missing_or_other_packages_are_found(monkeypatch: pyte
     assert found("packages").state == "broken" and "no-such-package" in found("packages").detail
 
 
+@pytest.mark.slow
 def test_a_cache_that_cannot_be_written_is_no_disaster(without_mmpose: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor.os, "access", lambda path, mode: False)
     assert found("cache").state == "differs" and "ZEDO_CACHE" in found("cache").advice

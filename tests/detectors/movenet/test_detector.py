@@ -101,6 +101,7 @@ def test_two_people_are_found_and_kept_apart(
     assert len(MoveNetDetector(MoveNetSettings(max_people=1)).detect(pair)) == 1
 
 
+@pytest.mark.slow
 def test_a_person_who_comes_in_is_found_beside_a_known_one(
     detector: MoveNetDetector, frames: list[np.ndarray], truth: np.ndarray
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -22,6 +23,7 @@ def stretched(poses: Tensor, first: str, second: str, factor: float) -> Tensor:
     return moved
 
 
+@pytest.mark.slow
 def test_they_do_not_depend_on_size_place_or_side(people: Tensor) -> None:
     logs = log_proportions(people)
     assert logs.shape == (12, 8) == (len(people), len(PROPORTIONS))

@@ -159,6 +159,7 @@ def test_adam_recovers_a_roll_and_the_distance(pose: Tensor) -> None:
     assert torch.allclose(found / found[:, 2:], rays[:, 0], atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("axis", "kept"), [("x", 0), ("y", 1), ("z", 2)])
 def test_adam_turns_about_the_free_axes_alone(pose: Tensor, axis: str, kept: int) -> None:
     truth = pose @ (turn("z", 25) @ turn("y", 30) @ turn("x", 20)).T

@@ -68,6 +68,7 @@ def test_an_untrained_branch_changes_no_bit(network: ScoreNetwork) -> None:
     assert torch.equal(control.forward_grouped(x, times), network.forward_grouped(x, times))
 
 
+@pytest.mark.slow
 def test_training_leaves_the_prior_as_it_was(network: ScoreNetwork, tmp_path: Path) -> None:
     for parameter in network.parameters():  # as a prior from a file is
         parameter.copy_(parameter.half().float())

@@ -72,6 +72,7 @@ def test_a_case_is_measured_in_a_process_of_its_own() -> None:
         benchmarking.run_apart(Case("fast", 3, "missing.pt", "cpu", 0.0))
 
 
+@pytest.mark.slow
 def test_report(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(benchmarking, "run_apart", pretend)
     zedo("bench", "--batch", 64, "--batch", 1, "--batch", 1024, "--json", tmp_path / "b.json")

@@ -126,6 +126,7 @@ class TestMocap:
         with pytest.raises(InputError, match="S = 1, 10, 50"):
             zedo(*arguments, "--hypotheses", 7)
 
+    @pytest.mark.slow
     def test_more_than_the_file_holds(self, mocap_file: Path) -> None:
         with pytest.raises(InputError, match="--count 8"):
             zedo("evaluate", "mocap", "--data", mocap_file, "--count", 9, "--quiet")

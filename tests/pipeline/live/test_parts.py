@@ -305,12 +305,14 @@ class TestSources:
         assert isinstance(error, SourceLost)
         assert "test camera gave no picture for 0.3 s" in str(error)
 
+    @pytest.mark.slow
     def test_a_file_has_its_own_pace(self, short_clip: Path) -> None:
         source = open_source(str(short_clip))
         began = time.perf_counter()
         assert sum(1 for _ in source.frames()) == 24
         assert time.perf_counter() - began >= 23 / 30
 
+    @pytest.mark.slow
     def test_a_file_can_begin_again(self, short_clip: Path) -> None:
         source = open_source(str(short_clip), loop=True)
         frames = source.frames()

@@ -123,6 +123,7 @@ class TestSession:
         assert lifter.lifted[-1] == [1, 2]
         assert np.median([latency for _, latency, _, _ in session.meter.all]) < 0.25
 
+    @pytest.mark.slow
     def test_people_are_where_they_are_in_the_frame_shown(self, monkeypatch: pytest.MonkeyPatch) -> None:
         shown = Comparing()
         monkeypatch.setattr("pipeline.live.session.LiveComposer", lambda *given: shown)
@@ -153,6 +154,7 @@ class TestSession:
         assert session.end is not None and session.end.reason == "quit"
         session.close()
 
+    @pytest.mark.slow
     def test_recording_by_key_and_at_the_end(self, tmp_path: Path) -> None:
         names = iter("ab")
         session = self.session(

@@ -154,6 +154,7 @@ def test_truncated_file_gives_what_it_has(tmp_path: Path) -> None:
     assert early == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("extension", ["mp4", "mkv"])
 def test_damage_in_the_middle_is_skipped(tmp_path: Path, extension: str) -> None:
     path = write_video(tmp_path / f"clip.{extension}", range(0, 8000, 40), noise=True)

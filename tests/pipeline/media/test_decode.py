@@ -204,6 +204,7 @@ def test_clock_mends_missing_and_backward_stamps() -> None:
     assert [round(clock.tick(t), 3) for t in (0.0, 0.05, 0.5)] == [0.4, 0.45, 0.9]
 
 
+@pytest.mark.slow
 def test_ffmpeg_prints_nothing(tmp_path: Path) -> None:
     path = write_video(tmp_path / "clip.mp4", range(0, 8000, 40), noise=True, options={"movflags": "faststart"})
     data = bytearray(path.read_bytes())

@@ -175,6 +175,7 @@ def test_pictures_of_a_camera_are_each_turned_by_themselves(tmp_path: Path) -> N
     assert [corners(image) for image in (images[0], images[1], images[2][:, 14:50])] == ["RG/BK", "KB/GR", "BR/KG"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("extension", ["mp4", "mkv"])
 def test_frames_that_the_decoder_patched_up_are_told(tmp_path: Path, extension: str) -> None:
     path = write_video(tmp_path / f"clip.{extension}", range(0, 2000, 40), noise=True, gop_size=1)

@@ -256,6 +256,7 @@ def test_a_share_of_people_is_derived_and_their_faces_are_off(people: tuple[Tens
         assert torch.allclose(of_face[:, 0], of_face[:, 2], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_ankles_and_wrists_lie_where_such_detectors_have_them(people: tuple[Tensor, Tensor]) -> None:
     motion, present = people
     ends = replace(CLEAR, nearest_m=3.0, farthest_m=3.000001, ankles_up=0.1, wrists_out=0.2)

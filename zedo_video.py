@@ -267,16 +267,6 @@ def _numbers(values: Any, name: str) -> NDArray[np.float64]:
 
 def _every_frame(track: Track3D, time_s: NDArray[np.float64]) -> Track3D:
     """The track with a row for every frame that was given, also before the first and after the last that was lifted."""
-    rows = track.frame_index
-
-    def spread(values: NDArray[Any], empty: float | bool) -> NDArray[Any]:
-        full = np.full((len(time_s), *values.shape[1:]), empty, values.dtype)
-        full[rows] = values
-        return full
-
-    nan = float("nan")
-    return Track3D(
-        track.track_id, np.arange(len(time_s)), time_s, spread(track.joints_m, nan), spread(track.raw_joints_m, nan),
-        spread(track.sigma_m, nan), spread(track.imputed, True), spread(track.keypoints_px, nan),
-        spread(track.confidence, 0.0), spread(track.boxes, nan),
-    )  # fmt: skip
+    names = ("joints_m", "raw_joints_m", "sigma_m", "imputed", "keypoints_px", "confidence", "boxes")
+    values = {name: getattr(track, name) for name in names}
+    return Track3D.from_frames(track.track_id, track.frame_index, track.time_s, every_s=time_s, **values)

@@ -63,7 +63,12 @@ class Track3D:
 
     @classmethod
     def from_frames(
-        cls, track_id: int, frame_index: NDArray[np.int64], time_s: NDArray[np.float64], **values: NDArray[Any]
+        cls,
+        track_id: int,
+        frame_index: NDArray[np.int64],
+        time_s: NDArray[np.float64],
+        every_s: NDArray[np.float64] | None = None,
+        **values: NDArray[Any],
     ) -> Track3D:
         """A track from the M frames in which the person was lifted.
 
@@ -73,10 +78,13 @@ class Track3D:
             track_id: identity.
             frame_index: ``[M]`` increasing.
             time_s: ``[M]``.
+            every_s: times of frame 0 and all that follow, which then all get a row; None is from the first
+                sight to the last.
             values: the other attributes, ``[M, ...]`` each.
         """
-        at = frame_index - frame_index[0]
-        rows = np.arange(int(at[-1]) + 1)
+        begin = int(frame_index[0]) if every_s is None else 0
+        at = frame_index - begin
+        rows = np.arange(int(at[-1]) + 1 if every_s is None else len(every_s))
 
         def spread(name: str, of_frames: NDArray[Any]) -> NDArray[Any]:
             empty = {"imputed": True, "confidence": 0.0}.get(name, np.nan)
@@ -85,7 +93,8 @@ class Track3D:
             return full
 
         spread_out = {name: spread(name, of_frames) for name, of_frames in values.items()}
-        return cls(track_id, rows + frame_index[0], np.interp(rows, at, time_s), **spread_out)
+        times = np.interp(rows, at, time_s) if every_s is None else every_s
+        return cls(track_id, rows + begin, times, **spread_out)
 
     def __len__(self) -> int:
         return len(self.frame_index)

@@ -2,7 +2,7 @@
 
 Every count and shape that a file declares is compared with the size of the file and with ``Limits`` first. What cannot
 be used raises ``UntrustedFileError``. By kind: ``arrays`` (.npz, .npy), ``pickles``, ``texts`` (plain, JSON, TOML),
-``weights`` (safetensors, checkpoints), ``hdf5`` and ``images``.
+``weights`` (safetensors, checkpoints), ``hdf5``, ``images`` and ``heif`` (pictures made of tiles).
 """
 
 from assets.untrusted.limits import LIMITS, Limits, UntrustedFileError

@@ -13,13 +13,16 @@ from numpy.typing import NDArray
 
 from assets.untrusted.images import check_pixels, exif_focal_35mm, exif_orientation
 from pipeline.errors import InputError, as_input_error
-from pipeline.media import demux
+from pipeline.media import demux, tiles
 from pipeline.media.damage import Damage
 from pipeline.media.orientation import EXIF, Orientation, side_data
 
 if TYPE_CHECKING:
     import av
+    from av.container import InputContainer
     from av.video.stream import VideoStream
+
+    from assets.untrusted.heif import TileGrid
 
 __all__ = ["Frame", "VideoInfo", "fitted", "probe", "read_frames"]
 
@@ -101,8 +104,10 @@ def probe(path: str | Path) -> VideoInfo:
     with container:
         first: av.VideoFrame | None = None
         times: list[float] = []
-        problems = demux.Problems()
-        for count, packet in enumerate(demux.read_packets(container, stream, problems)):
+        problems, grid = demux.Problems(), tiles.grid_of(path, container, stream)
+        if grid is not None:
+            first = next(tiles.composed(container, grid, problems), None)
+        for count, packet in enumerate(demux.read_packets(container, stream, problems) if grid is None else ()):
             if packet.pts is not None and packet.time_base is not None:
                 times.append(float(packet.pts * packet.time_base))
             if first is None:
@@ -113,8 +118,9 @@ def probe(path: str | Path) -> VideoInfo:
                 break
         if first is None:
             raise _no_frames(path)
-        is_image = demux.is_still(container)
-        layout = _Layout.of(path, first, stream, is_image)
+        is_image = demux.is_still(container) or grid is not None
+        layout = _Layout.of(path, first, stream, is_image, grid)
+        exif = {} if grid is None else {"FocalLengthIn35mmFilm": exif_focal_35mm(grid.exif)}
         fps, duration = demux.stated_frame_rate(stream, times), demux.stated_duration(container, stream)
         estimate = stream.frames or (round(duration * fps) if duration else None)
         width, height = layout.upright_size
@@ -128,7 +134,7 @@ def probe(path: str | Path) -> VideoInfo:
             rotation_deg=layout.orientation.rotation_deg,
             mirrored=layout.orientation.mirrored,
             codec=stream.codec_context.name,
-            focal_35mm=demux.focal_35mm(stream.metadata, container.metadata, _tags(first)),
+            focal_35mm=demux.focal_35mm(stream.metadata, container.metadata, _tags(first), exif),
             sample_aspect_ratio=layout.sample_aspect_ratio,
             variable_frame_rate=demux.uneven(times),
             is_image=is_image,
@@ -162,8 +168,8 @@ def read_frames(
         raise InputError(f"the part from {first_s:g} s to {end_s:g} s is empty: the start must lie before the end")
     container, stream = demux.open_video(path)
     with container:
-        streams = [each.index for each in demux.film_streams(container)]
-        if len(streams) > 1:
+        streams, grid = [each.index for each in demux.film_streams(container)], tiles.grid_of(path, container, stream)
+        if len(streams) > 1 and grid is None:
             codec = stream.codec_context
             warn(
                 f"{path} has {len(streams)} video streams; number {streams.index(stream.index) + 1} is used, of "
@@ -178,9 +184,9 @@ def read_frames(
         clock, damage = demux.Clock(period_s), Damage(period_s)
         layout: _Layout | None = None
         index, yielded, time_s, shown_s, finished, resized = -1, 0, 0.0, 0.0, True, False
-        for decoded, stamp in demux.with_times(demux.decode_all(container, stream, problems)):
+        for decoded, stamp in demux.with_times(_decoded(container, stream, grid, problems)):
             if layout is None:
-                layout = _Layout.of(path, decoded, stream, demux.is_still(container))
+                layout = _Layout.of(path, decoded, stream, demux.is_still(container) or grid is not None, grid)
             elif (decoded.width, decoded.height) != layout.coded_size and not resized:
                 resized = True
                 warn(f"{path} changes its picture size; all frames are fitted into that of the first one")
@@ -204,7 +210,7 @@ def read_frames(
             warn(sentence)
         if problems.damaged:
             warn(f"{path} is damaged: {problems.damaged} unreadable part(s) were left out")
-        if finished:
+        if finished and grid is None:
             known = demux.states_own_duration(container, stream)
             expected = demux.stated_duration(container, stream) if known else None
             # The count guards against edit lists and long sound tracks, the time against wrong counts.
@@ -224,7 +230,9 @@ class _Layout:
     sample_aspect_ratio: float
 
     @classmethod
-    def of(cls, path: Path, frame: av.VideoFrame, stream: VideoStream, is_image: bool) -> _Layout:
+    def of(
+        cls, path: Path, frame: av.VideoFrame, stream: VideoStream, is_image: bool, grid: TileGrid | None
+    ) -> _Layout:
         ratio = float(stream.sample_aspect_ratio or 1)
         # In pictures it is a print density; viewers ignore it, too.
         if is_image or not 0.1 <= ratio <= 10:
@@ -232,7 +240,10 @@ class _Layout:
         square = _squared((frame.width, frame.height), ratio)
         with as_input_error():
             check_pixels(path, *square)
-        orientation = Orientation.from_exif(exif_orientation(path)) if is_image else Orientation.of_frame(frame)
+        if grid is not None:
+            orientation = tiles.orientation(grid)
+        else:
+            orientation = Orientation.from_exif(exif_orientation(path)) if is_image else Orientation.of_frame(frame)
         return cls((frame.width, frame.height), square, orientation, ratio)
 
     @property
@@ -265,6 +276,14 @@ def fitted(frame: av.VideoFrame, size: tuple[int, int], room: tuple[int, int]) -
     left, top = (room[0] - width) // 2, (room[1] - height) // 2
     canvas[top : top + height, left : left + width] = image
     return canvas
+
+
+def _decoded(
+    container: InputContainer, stream: VideoStream, grid: TileGrid | None, problems: demux.Problems
+) -> Iterator[av.VideoFrame]:
+    if grid is not None:
+        return tiles.composed(container, grid, problems)
+    return demux.decode_all(container, stream, problems)
 
 
 def _squared(size: tuple[int, int], ratio: float) -> tuple[int, int]:

@@ -57,6 +57,11 @@ class Orientation:
             upright = cv2.flip(upright, -1 if self.flip_x and self.flip_y else int(self.flip_x))
         return upright.astype(np.uint8, copy=False)
 
+    def then(self, other: Orientation) -> Orientation:
+        """Both, one after the other, as one."""
+        flips = (self.flip_y, self.flip_x) if other.transpose else (self.flip_x, self.flip_y)
+        return Orientation(self.transpose != other.transpose, flips[0] != other.flip_x, flips[1] != other.flip_y)
+
     @classmethod
     def from_matrix(cls, a: float, b: float, c: float, d: float) -> Orientation:
         """Nearest multiple of 90 degrees of a display matrix that maps x, y to ``a x + c y``, ``b x + d y``."""

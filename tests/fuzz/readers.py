@@ -52,6 +52,7 @@ from pipeline.train.pose_files import PrepareSettings
 from pipeline.train.prepare import prepare
 from pipeline.train.settings import read_initialiser_settings, read_train_settings
 from tests.benchmark_files import WRITERS, people, write_mini_rgbd_packed
+from tests.pipeline.media.heif import write_grid
 from tests.pipeline.media.videos import jpeg, picture, write_video
 from tests.pipeline.results.test_result import CAMERA, metadata, track
 from tests.pipeline.train.walking import expected, names, walk, write_bvh
@@ -275,6 +276,10 @@ def _watched(path: Path) -> None:
         assert all(text.isprintable() for text in told), told
 
 
+def _tiles(folder: Path) -> None:
+    write_grid(folder / "x.heic", picture(99, (128, 64)), thumbnail=True, turn=1)
+
+
 def _pictures(folder: Path) -> None:
     image = Image.fromarray(picture(99))
     for extension in ("png", "bmp", "webp", "tiff", "gif"):
@@ -360,5 +365,6 @@ READERS: dict[str, Reader] = {
     "webm": _film("webm", "libvpx-vp9"),
     "gif": _film("gif", "gif", "rgb8"),
     "flv": Reader(_flv, lambda folder: _watched(folder / "x.flv"), inputs=250),
+    "tiles": Reader(_tiles, lambda folder: _watched(folder / "x.heic"), inputs=250),
     "pictures": Reader(_pictures, _seen, inputs=250),
 }

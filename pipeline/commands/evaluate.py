@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+# What is drawn, and of whom, is not what is judged; a part of a video is a video.
+_NOT_JUDGED = {"gif_width", "gif_fps", "start", "end", "person", "max_people"}
+
 
 def _common(function: Callable[..., Any]) -> Callable[..., Any]:
     """Options of the evaluations that lift as a run does."""
@@ -125,6 +128,32 @@ def multiview(
     many = _many(settings, hypotheses)
     report = evaluate_multiview(reference, videos, detector, lifter, prior, reporter, cameras=cameras, many=many)
     reporter.say(multiview_table(report))
+    _write(json_file, report)
+
+
+@command.command("video", cls=Command)
+@click.option(
+    "--data",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="With video.mp4 and truth.npz, or with such folders.",
+)
+@run_options(*(name for name in SETTINGS if name not in _NOT_JUDGED))
+@click.option("--config", metavar="NAME|FILE", help="Settings of a run from a TOML file.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="Also write this.")
+@click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
+def video(data: Path, config: str | None, json_file: Path | None, quiet: bool, **given: Any) -> None:
+    """Real videos with the true motion in a world frame, each lifted from file to joints as by a run."""
+    from pipeline.evaluate.video import evaluate_video, load_clips, video_table
+    from pipeline.progress import ConsoleReporter, QuietReporter, Reporter
+
+    reporter: Reporter = QuietReporter() if quiet else ConsoleReporter()
+    settings = load_settings(config, given, note)
+    clips = load_clips(data)
+    _check(json_file)
+    report = evaluate_video(clips, settings, reporter)
+    reporter.say(video_table(report))
     _write(json_file, report)
 
 

@@ -40,6 +40,7 @@ from pipeline.evaluate.dataset import load_dataset
 from pipeline.evaluate.mocap import load_mocap
 from pipeline.evaluate.multiview import load_reference
 from pipeline.evaluate.tables import figure_table, stored_rows
+from pipeline.evaluate.video import load_clips
 from pipeline.files.workspace import FramePeople, Workspace, pack_people, unpack_people
 from pipeline.media.decode import probe, read_frames
 from pipeline.progress import QuietReporter
@@ -178,6 +179,14 @@ def _reference(folder: Path) -> None:
     np.savez(folder / "reference.npz", **arrays)
     for number in range(2):
         (folder / f"cam{number}.mp4").touch()
+
+
+def _clip(folder: Path) -> None:
+    write_video(folder / "video.mp4", range(0, 800, 40))
+    times = np.arange(0, 0.2, 0.05)
+    names = [f"{body}_{side}" for body in ("femur", "tibia", "talus") for side in "rl"]
+    motions = {name: people(len(times))[:, : len(names)] for name in ("mocap", "other")}
+    np.savez(folder / "truth.npz", joints=np.array(names), **motions, **{f"{name}_time": times for name in motions})
 
 
 def _cameras(folder: Path) -> None:
@@ -344,6 +353,7 @@ READERS: dict[str, Reader] = {
     "skeletons": Reader(_map, lambda folder: _text_of(folder, lambda text: parse_map(text, "x")), (*OURS, ValueError)),
     "prepare": Reader(_recordings, _prepared, writes=True, inputs=100),
     "reference of several views": Reader(_reference, load_reference),
+    "clips with the true motion": Reader(_clip, load_clips),
     "cameras": Reader(_cameras, _each(lambda path: load_camera(path, (640, 480))), inputs=300),
     "settings": Reader(_settings, _each(lambda path: load_settings(path, {})), inputs=200),
     "training of a prior": Reader(_training("prior"), _each(lambda path: read_train_settings(path, {}))),

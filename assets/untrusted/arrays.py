@@ -11,7 +11,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from assets.untrusted.limits import LIMITS, Limits, UntrustedFileError, damage, opened, size_text
+from assets.untrusted.limits import RAISE, Limits, UntrustedFileError, damage, limits_in_force, opened, size_text
 from assets.untrusted.pickles import unpickled
 
 __all__ = ["checked_members", "load_npy", "load_npz"]
@@ -20,7 +20,7 @@ _PIECE = 2**20
 _HEADER_BYTES = 10_000
 
 
-def load_npz(path: Path, limits: Limits = LIMITS, *, objects: bool = False) -> dict[str, NDArray[Any]]:
+def load_npz(path: Path, limits: Limits | None = None, *, objects: bool = False) -> dict[str, NDArray[Any]]:
     """The arrays of an ``.npz`` file by name, checked against its checksums; members that are no arrays are left out.
 
     Args:
@@ -31,6 +31,7 @@ def load_npz(path: Path, limits: Limits = LIMITS, *, objects: bool = False) -> d
     Raises:
         UntrustedFileError: see there.
     """
+    limits = limits or limits_in_force()
     arrays = {}
     with (
         opened(path, limits.file_bytes) as (stream, size),
@@ -45,8 +46,9 @@ def load_npz(path: Path, limits: Limits = LIMITS, *, objects: bool = False) -> d
     return arrays
 
 
-def load_npy(path: Path, limits: Limits = LIMITS, *, objects: bool = False) -> NDArray[Any]:
+def load_npy(path: Path, limits: Limits | None = None, *, objects: bool = False) -> NDArray[Any]:
     """The array of an ``.npy`` file; see ``load_npz``."""
+    limits = limits or limits_in_force()
     with opened(path, limits.file_bytes) as (stream, size):
         return _array(stream, size, str(path), limits, objects)
 
@@ -60,12 +62,14 @@ def checked_members(archive: zipfile.ZipFile, path: Path, size: int, limits: Lim
     """
     members = sorted(archive.infolist(), key=lambda member: member.header_offset)
     if len(members) > limits.members:
-        raise UntrustedFileError(f"{path} has {len(members)} entries, more than {limits.members}; give a smaller one")
+        raise UntrustedFileError(
+            f"{path} has {len(members)} entries, more than {limits.members}; give a smaller one, {RAISE}"
+        )
     unpacked, allowed = sum(member.file_size for member in members), limits.unpacked(size)
     if unpacked > allowed:
         raise UntrustedFileError(
             f"{path} would unpack from {size_text(size)} to {size_text(unpacked)}, more than {size_text(allowed)}; "
-            "give one that is packed less, or smaller"
+            f"give one that is packed less, or smaller, {RAISE}"
         )
     ends = [member.header_offset + member.compress_size for member in members]
     begins = [member.header_offset for member in members[1:]] + [size]

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from assets.untrusted.limits import LIMITS, Limits, UntrustedFileError, damage, opened, size_text
+from assets.untrusted.limits import RAISE, Limits, UntrustedFileError, damage, limits_in_force, opened, size_text
 
 __all__ = ["load_hdf5"]
 
 
-def load_hdf5(path: Path, names: Sequence[str], limits: Limits = LIMITS) -> dict[str, NDArray[Any]]:
+def load_hdf5(path: Path, names: Sequence[str], limits: Limits | None = None) -> dict[str, NDArray[Any]]:
     """Arrays of an HDF5 file by name.
 
     Raises:
@@ -23,6 +23,7 @@ def load_hdf5(path: Path, names: Sequence[str], limits: Limits = LIMITS) -> dict
     """
     import h5py
 
+    limits = limits or limits_in_force()
     arrays = {}
     # HDF5 opens by name; what it would wait for, or is too large, was refused before.
     with opened(path, limits.file_bytes) as (_, size), damage(path, "HDF5 file"), h5py.File(path, "r") as stored:
@@ -39,10 +40,14 @@ def load_hdf5(path: Path, names: Sequence[str], limits: Limits = LIMITS) -> dict
                 raise UntrustedFileError(f"{path}: {name} must be an array of numbers; convert it")
             if array.external or array.is_virtual:
                 raise UntrustedFileError(f"{path}: {name} lies in other files, so it was not read; copy it in")
-            left -= array.nbytes
-            if left < 0 or not _written(array, size, limits):
+            if not _written(array, size, limits):
                 raise UntrustedFileError(
                     f"{path}: {name} promises {size_text(array.nbytes)} that are not in the file; copy it again"
+                )
+            left -= array.nbytes
+            if left < 0:
+                raise UntrustedFileError(
+                    f"{path} would unpack to more than {size_text(limits.unpacked(size))}; give a smaller one, {RAISE}"
                 )
             arrays[name] = np.asarray(array)
     return arrays

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
 
-from assets.untrusted.limits import LIMITS, Limits, UntrustedFileError, damage, opened
+from assets.untrusted.images import check_pixels
+from assets.untrusted.limits import Limits, UntrustedFileError, damage, opened
 
 __all__ = ["TileGrid", "tile_grid"]
 
@@ -47,7 +48,7 @@ class TileGrid:
     exif: bytes
 
 
-def tile_grid(path: Path, limits: Limits = LIMITS) -> TileGrid | None:
+def tile_grid(path: Path, limits: Limits | None = None) -> TileGrid | None:
     """The grid that a picture is; None if the file is something else.
 
     Raises:
@@ -73,11 +74,7 @@ def tile_grid(path: Path, limits: Limits = LIMITS) -> TileGrid | None:
         width, height = struct.unpack_from(">II" if wide else ">HH", described, 4)
         if rows * columns != len(tiles) or not width or not height:
             raise ValueError("rows and columns are not those of the tiles")
-        if width * height > limits.pixels:
-            raise UntrustedFileError(
-                f"{path} has pictures of {width} x {height} pixels, more than {limits.pixels / 1e6:.0f} million; "
-                "make them smaller"
-            )
+        check_pixels(path, width, height, limits)
         exif = next((item for kind, item, to in references if kind == b"cdsc" and primary in to and
                      kinds.get(item) == b"Exif"), None)  # fmt: skip
         # Four bytes say where in the item the EXIF begins.

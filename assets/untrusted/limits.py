@@ -1,16 +1,36 @@
-"""What a file may ask for, the one kind of error, and how a file is opened."""
+"""What a file may ask for, how a user raises that, the one kind of error, and how a file is opened."""
 
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
-__all__ = ["LIMITS", "Limits", "UntrustedFileError", "damage", "opened", "size_text"]
+__all__ = [
+    "LIMITS",
+    "LIMITS_VARIABLE",
+    "MOST_TIMES",
+    "RAISE",
+    "Limits",
+    "UntrustedFileError",
+    "damage",
+    "limits_in_force",
+    "opened",
+    "raised",
+    "size_text",
+]
+
+#: Of the environment: times the limits that files may have, for this process and those that it starts.
+LIMITS_VARIABLE = "ZEDO_LIMITS"
+#: Beyond this a number is a mistake.
+MOST_TIMES = 1000
+#: What whoever trusts a file can do, as the end of a sentence.
+RAISE = "or raise the limits with --limits, if you trust it"
 
 
 class UntrustedFileError(ValueError):
@@ -34,7 +54,8 @@ class Limits:
         text_bytes: size of a file of text, which takes many times the memory.
         toml_characters: length of settings in TOML, whose parser is slow.
         unpacked_bytes: size of all that is packed in a file.
-        ratio: times the size of the file that what is packed in it may have, beyond 64 MiB.
+        any_bytes: of that, what a file may have however small it is.
+        ratio: times the size of the file that what is packed in it may have, beyond that.
         members: entries of an archive, tensors of a file of weights.
         depth: of containers in containers.
         values: of a text; and of containers in a pickle, counted as often as they are reached.
@@ -46,6 +67,7 @@ class Limits:
     text_bytes: int = 256 * 2**20
     toml_characters: int = 2**20
     unpacked_bytes: int = 4 * 2**30
+    any_bytes: int = 64 * 2**20
     ratio: int = 200
     members: int = 10_000
     depth: int = 50
@@ -55,14 +77,49 @@ class Limits:
 
     def unpacked(self, size: int) -> int:
         """Bytes that a file of ``size`` bytes may unpack to."""
-        return min(self.unpacked_bytes, max(2**26, self.ratio * size))
+        return min(self.unpacked_bytes, max(self.any_bytes, self.ratio * size))
+
+    def times(self, factor: int) -> Limits:
+        """The same, all but ``depth`` so many times as large: beyond that parsers themselves give up."""
+        larger = {name: type(most)(most * factor) for name, most in asdict(self).items()}
+        return Limits(**larger | {"depth": self.depth})
 
 
 LIMITS = Limits()
 
 
+def limits_in_force() -> Limits:
+    """``LIMITS``, or what ``raised`` or the user's environment made of them.
+
+    Raises:
+        UntrustedFileError: the environment says no whole number from 1 to ``MOST_TIMES``.
+    """
+    told = os.environ.get(LIMITS_VARIABLE)
+    if not told:
+        return LIMITS
+    if not re.fullmatch("[0-9]{1,4}", told) or not 1 <= int(told) <= MOST_TIMES:
+        raise UntrustedFileError(
+            f"{LIMITS_VARIABLE} in the environment is {told!r}; it must be a whole number from 1 to {MOST_TIMES}"
+        )
+    return LIMITS.times(int(told))
+
+
 @contextmanager
-def opened(path: Path, most_bytes: int = LIMITS.file_bytes) -> Iterator[tuple[IO[bytes], int]]:
+def raised(factor: int) -> Iterator[None]:
+    """Within, files may have ``factor`` times the limits, here and in processes that are started."""
+    before = os.environ.get(LIMITS_VARIABLE)
+    os.environ[LIMITS_VARIABLE] = str(factor)
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(LIMITS_VARIABLE, None)
+        else:
+            os.environ[LIMITS_VARIABLE] = before
+
+
+@contextmanager
+def opened(path: Path, most_bytes: int) -> Iterator[tuple[IO[bytes], int]]:
     """A regular file, open for reading, and its size.
 
     Raises:
@@ -83,7 +140,8 @@ def opened(path: Path, most_bytes: int = LIMITS.file_bytes) -> Iterator[tuple[IO
     with os.fdopen(descriptor, "rb") as stream:
         if status.st_size > most_bytes:
             raise UntrustedFileError(
-                f"{path} has {size_text(status.st_size)}, more than {size_text(most_bytes)}; give a smaller one"
+                f"{path} has {size_text(status.st_size)}, more than {size_text(most_bytes)}; give a smaller one, "
+                f"{RAISE}"
             )
         yield stream, status.st_size
 

@@ -17,23 +17,25 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from assets.untrusted.limits import LIMITS, Limits, UntrustedFileError, opened
+from assets.untrusted.limits import Limits, UntrustedFileError, limits_in_force, opened
 
 __all__ = ["Pickled", "load_pickle", "unpickled"]
 
 
-def load_pickle(path: Path, limits: Limits = LIMITS) -> Pickled:
+def load_pickle(path: Path, limits: Limits | None = None) -> Pickled:
     """What a pickle holds.
 
     Raises:
         UntrustedFileError: see there.
     """
+    limits = limits or limits_in_force()
     with opened(path, limits.file_bytes) as (stream, _):
         return unpickled(stream.read(), str(path), limits)
 
 
-def unpickled(data: bytes, where: str, limits: Limits = LIMITS) -> Pickled:
+def unpickled(data: bytes, where: str, limits: Limits | None = None) -> Pickled:
     """``load_pickle`` for bytes from the file ``where``."""
+    limits = limits or limits_in_force()
     try:
         return Pickled(_Unpickler(data).load(), where, len(data), limits)
     except _Refused as error:
@@ -87,7 +89,7 @@ class Pickled:
         else:
             raise _Forged("it holds something that is no plain value")
         if found[1] > self._most:
-            raise _Forged("its containers are too large")
+            raise _Forged("its containers are too large (--limits raises what is allowed)")
         self._done[id(value)] = found
         return found
 

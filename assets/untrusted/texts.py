@@ -8,12 +8,12 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from assets.untrusted.limits import LIMITS, Limits, UntrustedFileError, opened
+from assets.untrusted.limits import Limits, UntrustedFileError, limits_in_force, opened
 
 __all__ = ["load_json", "load_toml", "parse_json", "parse_toml", "read_text"]
 
 
-def read_text(path: Path, limits: Limits = LIMITS, *, errors: str = "strict") -> str:
+def read_text(path: Path, limits: Limits | None = None, *, errors: str = "strict") -> str:
     """The text of a file in UTF-8.
 
     Args:
@@ -24,6 +24,7 @@ def read_text(path: Path, limits: Limits = LIMITS, *, errors: str = "strict") ->
     Raises:
         UntrustedFileError: see there.
     """
+    limits = limits or limits_in_force()
     with opened(path, limits.text_bytes) as (stream, _):
         try:
             return stream.read().decode("utf-8-sig", errors)
@@ -31,7 +32,7 @@ def read_text(path: Path, limits: Limits = LIMITS, *, errors: str = "strict") ->
             raise UntrustedFileError(f"{path} is no text in UTF-8; save it as such") from error
 
 
-def load_json(path: Path, limits: Limits = LIMITS) -> Any:
+def load_json(path: Path, limits: Limits | None = None) -> Any:
     """The value of a JSON file: strict JSON, in which no name stands twice and every number is finite.
 
     Raises:
@@ -40,26 +41,28 @@ def load_json(path: Path, limits: Limits = LIMITS) -> Any:
     return parse_json(read_text(path, limits), str(path), limits)
 
 
-def load_toml(path: Path, limits: Limits = LIMITS) -> dict[str, Any]:
+def load_toml(path: Path, limits: Limits | None = None) -> dict[str, Any]:
     """The values of a TOML file, see ``load_json``."""
     return parse_toml(read_text(path, limits), str(path), limits)
 
 
-def parse_json(text: str, where: str, limits: Limits = LIMITS) -> Any:
+def parse_json(text: str, where: str, limits: Limits | None = None) -> Any:
     """``load_json`` for a text from ``where``, a file or a part of one."""
+    limits = limits or limits_in_force()
     try:
         if sum(map(text.count, ",[{")) > limits.values:
-            raise ValueError(f"it holds more than {limits.values} values")
+            raise ValueError(f"it holds more than {limits.values} values ({_FLAG})")
         return _checked(json.loads(text, object_pairs_hook=_unique, parse_constant=_no_number), limits)
     except (ValueError, RecursionError) as error:
         raise UntrustedFileError(f"{where} is not valid JSON: {_reason(error)}; correct it or copy it again") from error
 
 
-def parse_toml(text: str, where: str, limits: Limits = LIMITS) -> dict[str, Any]:
+def parse_toml(text: str, where: str, limits: Limits | None = None) -> dict[str, Any]:
     """``load_toml`` for a text from ``where``."""
+    limits = limits or limits_in_force()
     try:
         if len(text) > limits.toml_characters:
-            raise ValueError(f"it is longer than {limits.toml_characters} characters")
+            raise ValueError(f"it is longer than {limits.toml_characters} characters ({_FLAG})")
         # A name of many parts takes the parser their number squared.
         parts = re.split(r"[=,\[\]{}\n]", re.sub(r"\.\.+", "", text))
         if max(part.count(".") for part in parts) > limits.depth:
@@ -71,6 +74,7 @@ def parse_toml(text: str, where: str, limits: Limits = LIMITS) -> dict[str, Any]
 
 
 _TOO_DEEP = "it is nested too deeply"
+_FLAG = "--limits raises that"
 
 
 def _checked(value: Any, limits: Limits) -> Any:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assets.untrusted.arrays import checked_members
-from assets.untrusted.limits import LIMITS, Limits, UntrustedFileError, damage, opened
+from assets.untrusted.limits import Limits, UntrustedFileError, damage, limits_in_force, opened
 from assets.untrusted.texts import parse_json
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ __all__ = ["check_weights", "load_checkpoint", "load_safetensors"]
 _HEADER_BYTES = 16 * 2**20
 
 
-def load_safetensors(path: Path, limits: Limits = LIMITS) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+def load_safetensors(path: Path, limits: Limits | None = None) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     """The tensors of a safetensors file by name, and its texts.
 
     Raises:
@@ -28,6 +28,7 @@ def load_safetensors(path: Path, limits: Limits = LIMITS) -> tuple[dict[str, tor
     """
     from safetensors import safe_open
 
+    limits = limits or limits_in_force()
     with opened(path, limits.file_bytes) as (stream, size), damage(path, "safetensors file"):
         length = int.from_bytes(stream.read(8), "little")
         if not 0 < length <= min(size - 8, _HEADER_BYTES):
@@ -43,7 +44,7 @@ def load_safetensors(path: Path, limits: Limits = LIMITS) -> tuple[dict[str, tor
     return weights, texts
 
 
-def load_checkpoint(path: Path, limits: Limits = LIMITS, allowed: Sequence[tuple[Any, str]] = ()) -> Any:
+def load_checkpoint(path: Path, limits: Limits | None = None, allowed: Sequence[tuple[Any, str]] = ()) -> Any:
     """What a checkpoint holds: tensors and plain values in containers (``torch.load`` with ``weights_only``).
 
     Args:
@@ -56,6 +57,7 @@ def load_checkpoint(path: Path, limits: Limits = LIMITS, allowed: Sequence[tuple
     """
     import torch
 
+    limits = limits or limits_in_force()
     with opened(path, limits.file_bytes) as (stream, size), damage(path, "checkpoint of PyTorch"):
         packed = zipfile.is_zipfile(stream)
         if packed:
@@ -81,8 +83,9 @@ def load_checkpoint(path: Path, limits: Limits = LIMITS, allowed: Sequence[tuple
     return content
 
 
-def check_weights(path: Path, weights: Mapping[str, Any], limits: Limits = LIMITS) -> None:
+def check_weights(path: Path, weights: Mapping[str, Any], limits: Limits | None = None) -> None:
     """Raise UntrustedFileError if a number among the tensors is not finite or too large for any trained network."""
+    limits = limits or limits_in_force()
     for name, tensor in weights.items():
         if tensor.is_floating_point() and not (tensor.float().abs() <= limits.weight).all():
             raise UntrustedFileError(

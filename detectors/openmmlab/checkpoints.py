@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assets.untrusted import LIMITS, UntrustedFileError
+from assets.untrusted import UntrustedFileError, limits_in_force
 from assets.untrusted.weights import load_checkpoint, load_safetensors
 from detectors.openmmlab.errors import ModelError
 
@@ -55,7 +55,7 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
     import torch
 
     # What another program has normalised by may be any number.
-    limits = replace(LIMITS, weight=torch.finfo(torch.float32).max)
+    limits = replace(limits_in_force(), weight=torch.finfo(torch.float32).max)
     try:
         if path.suffix == ".safetensors":
             content: Any = load_safetensors(path, limits)[0]

@@ -71,7 +71,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; problems become one sentence and an exit code."""
-    from assets.untrusted import UntrustedFileError
+    from assets.untrusted import UntrustedFileError, limits_in_force
     from pipeline.errors import UserError, printable, unexpected
     from pipeline.machine import yield_waiting_threads
 
@@ -87,6 +87,7 @@ def main() -> None:
     if in_charge and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, interrupt)
     try:
+        limits_in_force()
         try:
             code = cli.main(standalone_mode=False)
         except Exception as error:

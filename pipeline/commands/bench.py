@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.commands.options import run_options
+from pipeline.commands.options import limits_option, run_options
 
 __all__ = ["command"]
 
@@ -33,6 +33,7 @@ __all__ = ["command"]
 )
 @click.option("--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="Write the result, too.")
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
+@limits_option
 def command(
     batches: tuple[int, ...], budget: float, quick: bool, data: Path | None, count: int | None, prior: Path | None,
     detectors: bool, device: str | None, seed: int, live: bool, live_seconds: float, json_file: Path | None,

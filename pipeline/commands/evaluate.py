@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from pipeline.commands.options import Command, Renamed, note, run_options
+from pipeline.commands.options import Command, Renamed, limits_option, note, run_options
 from pipeline.settings import SETTINGS, RunSettings, load_settings, now_called
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def _common(function: Callable[..., Any]) -> Callable[..., Any]:
         run_options("preset", "steps", "alternatives", "prior", "initialiser", "device"),
         click.option("--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="Also write this."),
         click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors."),
+        limits_option,
     )):  # fmt: skip
         function = option(function)
     return function
@@ -143,6 +144,7 @@ def multiview(
 @click.option("--config", metavar="NAME|FILE", help="Settings of a run from a TOML file.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="Also write this.")
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
+@limits_option
 def video(data: Path, config: str | None, json_file: Path | None, quiet: bool, **given: Any) -> None:
     """Real videos with the true motion in a world frame, each lifted from file to joints as by a run."""
     from pipeline.evaluate.video import evaluate_video, load_clips, video_table
@@ -159,6 +161,7 @@ def video(data: Path, config: str | None, json_file: Path | None, quiet: bool, *
 
 @command.command("compare")
 @click.argument("reports", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="JSON...")
+@limits_option
 def compare(reports: tuple[Path, ...]) -> None:
     """Figures of several runs on one data set in one table, with what differs in their protocols."""
     from pipeline.evaluate.tables import figure_table, stored_rows
@@ -192,6 +195,7 @@ def _dataset_command(dataset: Dataset) -> click.Command:
         click.option("--json", "json_file", type=click.Path(path_type=Path), metavar="FILE",
                      help="Also write this; a killed run goes on."),
         click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors."),
+        limits_option,
     )  # fmt: skip
 
     def run(**given: Any) -> None:

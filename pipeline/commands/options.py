@@ -8,10 +8,11 @@ from typing import Any, TypeVar
 
 import click
 
+from assets.untrusted.limits import LIMITS_VARIABLE, MOST_TIMES, raised
 from pipeline.errors import printable
 from pipeline.settings import SETTINGS, Setting, now_called
 
-__all__ = ["Command", "Renamed", "note", "run_options"]
+__all__ = ["Command", "Renamed", "limits_option", "note", "run_options"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -53,6 +54,20 @@ def run_options(*names: str) -> Callable[[F], F]:
         return function
 
     return decorate
+
+
+def limits_option(function: F) -> F:
+    """``--limits``: what files of strangers may ask for, raised while the command runs."""
+    return click.option(
+        "--limits", type=click.IntRange(1, MOST_TIMES), metavar="N", expose_value=False, is_eager=True,
+        callback=_raise_limits,
+        help=f"Files that you trust may be N times as large as is allowed ({LIMITS_VARIABLE}, 1).",
+    )(function)  # fmt: skip
+
+
+def _raise_limits(ctx: click.Context, _: click.Parameter, factor: int | None) -> None:
+    if factor is not None:
+        ctx.with_resource(raised(factor))
 
 
 def _renamed(args: list[str], former: dict[str, str]) -> Iterator[str]:

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from pipeline.commands.options import limits_option
+
 __all__ = ["command"]
 
 
@@ -71,6 +73,7 @@ class _Units(click.ParamType):
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the split.")
 @click.option("--overwrite", is_flag=True, help="Replace existing outputs.")
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing but what is left out and errors.")
+@limits_option
 def command(
     inputs: tuple[Path, ...],
     out: Path,

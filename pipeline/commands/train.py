@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from pipeline.commands.options import Command, Renamed, note
+from pipeline.commands.options import Command, Renamed, limits_option, note
 from pipeline.settings import now_called
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def _training(steps: int, batch: int) -> Callable[[Callable[..., None]], Callabl
         click.option("--minutes", type=float, help="Stop after this time; the same command goes on."),
         click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True),
         click.option("--quiet", "-q", is_flag=True),
+        limits_option,
     ]
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
@@ -144,6 +145,7 @@ def _adapting(function: Callable[..., None]) -> Callable[..., None]:
         click.option("--seed", type=int, help="Of everything random (0)."),
         click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True),
         click.option("--quiet", "-q", is_flag=True),
+        limits_option,
     ]
     for option in reversed(options):
         function = option(function)
@@ -170,6 +172,7 @@ def control(**options: Any) -> None:
 @click.option("--count", type=click.IntRange(1), default=400, show_default=True, help="Poses to learn from.")
 @click.option("--held-out", type=click.IntRange(0), default=200, show_default=True, help="Poses of other people.")
 @click.option("--seed", type=int, default=0, show_default=True)
+@limits_option
 def infants(data: Path, out: Path, count: int, held_out: int, seed: int) -> None:
     """Make poses with the proportions and postures of infants from motion capture of adults."""
     from pipeline.errors import OutputError
@@ -190,6 +193,7 @@ def infants(data: Path, out: Path, count: int, held_out: int, seed: int) -> None
 @click.option("--size", type=click.FloatRange(0.1, 10), default=1.0, show_default=True, help="2.8 for adults' priors.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of views and noise.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the figures and how they were made.")
+@limits_option
 def judge(
     data: Path, priors: tuple[Path, ...], joints: str, axes: str, size: float, seed: int, json_path: Path | None
 ) -> None:
@@ -216,6 +220,7 @@ def judge(
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="File to write (.npz).")
 @click.option("--count", "counts", type=int, multiple=True, default=(1, 10, 50), show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
+@limits_option
 def clusters(data: Path, out: Path, counts: tuple[int, ...], seed: int) -> None:
     """Compute the template poses of the optimiser, for S of one or several --count."""
     import numpy as np
@@ -236,6 +241,7 @@ def clusters(data: Path, out: Path, counts: tuple[int, ...], seed: int) -> None:
 @command.command("average")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE FILE...")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="File to write (.safetensors).")
+@limits_option
 def average(files: tuple[Path, ...], out: Path) -> None:
     """The mean of the weights of several priors, or of several initialisers, that began from the same weights."""
     from lifting.prior.averaging import average as write_mean

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from pipeline.commands.options import Command, note, run_options
+from pipeline.commands.options import Command, limits_option, note, run_options
 from pipeline.errors import OutputError, UserError, printable, unexpected
 from pipeline.results.exporters import FORMATS
 from pipeline.settings import DEFAULT_CONFIG, SETTINGS, load_settings
@@ -34,6 +34,7 @@ __all__ = ["command"]
 @click.option(
     "--config", metavar="FILE", help=f"Settings in TOML, or the name of a shipped configuration ({DEFAULT_CONFIG})."
 )
+@limits_option
 def command(
     inputs: tuple[Path, ...],
     outputs: tuple[Path, ...],

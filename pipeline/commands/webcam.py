@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from pipeline.commands.options import Command, run_options
+from pipeline.commands.options import Command, limits_option, run_options
 from pipeline.errors import printable
 from pipeline.results.exporters import FORMATS
 from pipeline.settings import LIVE_PEOPLE, load_settings
@@ -45,6 +45,7 @@ _PORT = 8765
 )  # fmt: skip
 @run_options("fov", "focal_px", "camera", "person_height", "prior", "initialiser")
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors, and the address of the page.")
+@limits_option
 def command(
     source: str, loop: bool, headless: bool, serve: int | None, host: str | None, records: tuple[Path, ...],
     overwrite: bool, seconds: float | None, mirror: bool, max_people: int, quiet: bool, **given: Any,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from detectors.people import Person2D
 from pipeline.errors import OutputError
 from pipeline.files.atomic import atomic_path
 
-__all__ = ["FramePeople", "Workspace", "fingerprint", "pack_people", "unpack_people"]
+__all__ = ["FramePeople", "Workspace", "fingerprint", "pack_people", "sound_people", "unpack_people"]
 
 _FINGERPRINT = "fingerprint.json"
 _STAGE = re.compile(r"[a-z][a-z0-9_]*")
@@ -114,6 +114,23 @@ class Workspace:
             if index >= first:
                 self._chunk(stage, index).unlink(missing_ok=True)
         self._counts[stage] = min(first, self.count(stage))
+
+    def keep_sound(self, stage: str, sound: Callable[[int, Mapping[str, NDArray[Any]]], bool]) -> None:
+        """Discard the first chunk that is not what its stage writes, and what comes after it: they are made anew.
+
+        Checksums only say that a chunk is as somebody wrote it.
+
+        Args:
+            stage: its name.
+            sound: gets the index and the arrays of a chunk. Whatever it raises stands for False.
+        """
+        for index, arrays in enumerate(self.chunks(stage)):
+            fine = False
+            with suppress(Exception):
+                fine = sound(index, arrays)
+            if not fine:
+                self.discard(stage, index)
+                return
 
     def remove(self) -> None:
         """Delete the workspace after success; what is not its own or does not let itself be deleted stays."""
@@ -238,8 +255,38 @@ def pack_people(frames: Sequence[FramePeople], layout: str) -> dict[str, NDArray
     }
 
 
+def sound_people(arrays: Mapping[str, NDArray[Any]], layout: str, after: tuple[int, float] | None = None) -> bool:
+    """Whether arrays are what ``pack_people`` makes of frames.
+
+    Args:
+        arrays: of a chunk.
+        layout: of the keypoints.
+        after: index and time of the frame before the first.
+
+    Raises:
+        LookupError, TypeError or ValueError: they are anything else.
+    """
+    frame, time_s, offsets, person = (arrays[name] for name in ("frame_index", "time_s", "offsets", "track_ids"))
+    count, people, joints = len(frame), len(person), len(LAYOUTS[layout])
+    expected: dict[str, tuple[str, tuple[int, ...]]] = {
+        "frame_index": ("i", (count,)), "time_s": ("f", (count,)), "offsets": ("i", (count + 1,)),
+        "keypoints_px": ("f", (people, joints, 2)), "confidence": ("f", (people, joints)), "boxes": ("f", (people, 4)),
+        "scores": ("f", (people,)), "track_ids": ("i", (people,)), "layout": ("U", ()),
+    }  # fmt: skip
+    return (
+        count > 0
+        and arrays.keys() == expected.keys()
+        and all((arrays[name].dtype.kind, arrays[name].shape) == form for name, form in expected.items())
+        and all(np.isfinite(array).all() for array in arrays.values() if array.dtype.kind == "f")
+        and str(arrays["layout"]) == layout
+        and (offsets[0], offsets[-1]) == (0, people)
+        and bool((np.diff(offsets) >= 0).all() and (np.diff(frame) > 0).all() and (np.diff(time_s) > 0).all())
+        and (frame[0] >= 0 if after is None else frame[0] > after[0] and time_s[0] > after[1])
+    )
+
+
 def unpack_people(arrays: Mapping[str, NDArray[Any]]) -> list[FramePeople]:
-    """The inverse of ``pack_people``. Raises UntrustedFileError if the arrays are not such."""
+    """The inverse of ``pack_people``. Raises UntrustedFileError if the arrays are not such; see ``sound_people``."""
     with damage("the kept detection", "detection of this version", "start again with --no-resume"):
         layout = str(arrays["layout"])
         people = [

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from assets.untrusted import LIMITS
+from assets.untrusted import limits_in_force
 from assets.untrusted.heif import TileGrid, tile_grid
 from pipeline.errors import as_input_error
 from pipeline.media.orientation import Orientation
@@ -45,7 +45,7 @@ def composed(container: InputContainer, grid: TileGrid, problems: Problems) -> I
     places: dict[int, list[tuple[int, int]]] = {}
     for number, item in enumerate(grid.tiles):
         places.setdefault(item, []).append(divmod(number, grid.columns))
-    streams = [s for s in container.streams.video if s.id in places and s.width * s.height <= LIMITS.pixels]
+    streams = [s for s in container.streams.video if s.id in places and s.width * s.height <= limits_in_force().pixels]
     image: NDArray[np.uint8] | None = None
     missing = len(places)
     try:

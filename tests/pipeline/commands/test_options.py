@@ -58,7 +58,7 @@ OPTIONS = [
 
 def test_every_setting_is_an_option_of_a_run() -> None:
     names = {option.name for option in EVERY["video"].params}
-    assert names - set(SETTINGS) == {"inputs", "outputs", "resume", "overwrite", "quiet", "config"}
+    assert names - set(SETTINGS) == {"inputs", "outputs", "resume", "overwrite", "quiet", "config", "limits"}
     assert set(SETTINGS) <= names
 
 
@@ -76,6 +76,11 @@ def test_the_help_states_what_holds() -> None:
     assert f"({LiftSettings.alternatives})" in SETTINGS["alternatives"].help
     for steps in (*STEPS["fast"].values(), *STEPS["reference"].values()):
         assert str(steps) in SETTINGS["steps"].help
+
+
+def test_limits_of_files_are_raised_in_every_command_that_reads_some() -> None:
+    reading = {words for words, command in EVERY.items() if not isinstance(command, click.Group)} - {"doctor"}
+    assert reading == {words for words, option in OPTIONS if "--limits" in option.opts}
 
 
 @pytest.mark.parametrize(

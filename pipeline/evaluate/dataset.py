@@ -33,6 +33,7 @@ __all__ = [
     "Measured",
     "evaluate_dataset",
     "given_blocks",
+    "keep_sound_blocks",
     "lifted_blocks",
     "load_dataset",
     "load_predictions",
@@ -139,16 +140,15 @@ def given_blocks(predicted: NDArray[np.float64]) -> Iterator[Block]:
 
 
 def lifted_blocks(measured: Measured, subject: Subject, workspace: Workspace, reporter: Reporter) -> Iterator[Block]:
-    """Lift every pose from every template; what the workspace holds is not lifted again.
+    """Lift every pose from every template; what the workspace holds is not lifted again, see ``keep_sound_blocks``.
 
     Raises:
         OutputError: the disk is full.
     """
     poses, count = subject.seen(measured.poses), subject.hypotheses.count
     rays = poses.rays()
-    blocks = [slice(first, first + subject.block_rows) for first in range(0, len(poses), subject.block_rows)]
-    # All poses from one template after the other: each is prepared once.
-    work = [(which, block) for which in range(count) for block in blocks]
+    work = _work(measured, subject)
+    blocks = [block for which, block in work if which == 0]
     with reporter.stage("lift", count * len(poses)) as advance:
         done = sum(len(rays[block]) for _, block in work[: workspace.count(_STAGE)])
         for index in range(workspace.count(_STAGE), len(work)):
@@ -165,6 +165,28 @@ def lifted_blocks(measured: Measured, subject: Subject, workspace: Workspace, re
         stored = [next(workspace.chunks(_STAGE, which * len(blocks) + number)) for which in range(count)]
         judged = None if subject.chooser is None else np.stack([chunk["cost"] for chunk in stored])
         yield Block(block, np.stack([chunk["joints_m"] for chunk in stored]), judged)
+
+
+def keep_sound_blocks(measured: Measured, subject: Subject, workspace: Workspace) -> None:
+    """Have a workspace forget what ``lifted_blocks`` would not have written: other arrays, shapes, types, or NaN."""
+    work = _work(measured, subject)
+
+    def sound(index: int, arrays: Mapping[str, NDArray[Any]]) -> bool:
+        truth = measured.poses.truth_m[work[index][1]]
+        expected = {"joints_m": (np.float32, truth.shape)}
+        if subject.chooser is not None:
+            expected["cost"] = (np.float64, truth.shape[:1])
+        found = {name: (array.dtype.type, array.shape) for name, array in arrays.items()}
+        return found == expected and all(np.isfinite(array).all() for array in arrays.values())
+
+    workspace.keep_sound(_STAGE, sound)
+
+
+def _work(measured: Measured, subject: Subject) -> list[tuple[int, slice]]:
+    """What is lifted at once: template and rows. All poses from one template after the other: each is prepared once."""
+    poses, rows = len(measured.poses), subject.block_rows
+    blocks = [slice(first, min(first + rows, poses)) for first in range(0, poses, rows)]
+    return [(which, block) for which in range(subject.hypotheses.count) for block in blocks]
 
 
 def _fingerprint(measured: Measured, subject: Subject) -> dict[str, Any]:
@@ -273,6 +295,7 @@ def measure(
         else:
             stack.enter_context(claimed([json_file]))
             workspace = Workspace.beside(json_file, _fingerprint(measured, subject))
+        keep_sound_blocks(measured, subject, workspace)
         resumed = workspace.count(_STAGE)
         blocks = lifted_blocks(measured, subject, workspace, reporter)
         report = evaluate_dataset(

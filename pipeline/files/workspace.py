@@ -277,7 +277,9 @@ def sound_people(arrays: Mapping[str, NDArray[Any]], layout: str, after: tuple[i
         count > 0
         and arrays.keys() == expected.keys()
         and all((arrays[name].dtype.kind, arrays[name].shape) == form for name, form in expected.items())
-        and all(np.isfinite(array).all() for array in arrays.values() if array.dtype.kind == "f")
+        and all(np.isfinite(arrays[name]).all() for name in ("time_s", "boxes", "scores"))
+        and bool(np.isfinite(arrays["keypoints_px"][arrays["confidence"] > 0]).all())
+        and not ((arrays["confidence"] < 0) | (arrays["confidence"] > 1)).any()
         and str(arrays["layout"]) == layout
         and (offsets[0], offsets[-1]) == (0, people)
         and bool((np.diff(offsets) >= 0).all() and (np.diff(frame) > 0).all() and (np.diff(time_s) > 0).all())

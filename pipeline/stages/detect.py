@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detectors.base import BatchPoseDetector, PoseDetector
 from detectors.people import Person2D
-from pipeline.files.workspace import FramePeople, Workspace, pack_people, unpack_people
+from pipeline.files.workspace import FramePeople, Workspace, pack_people, sound_people, unpack_people
 from pipeline.media.decode import Frame, read_frames
 from pipeline.media.prefetch import prefetch
 from pipeline.progress import Advance
@@ -34,11 +36,13 @@ def detect_people(
 ) -> list[str]:
     """Detect in all frames that the workspace does not hold yet.
 
-    Memory does not depend on the length of the video: a chunk is written every ``CHUNK`` frames.
+    Memory does not depend on the length of the video: a chunk is written every ``CHUNK`` frames. What this stage
+    would not have written is made anew.
 
     Returns:
         What the user should know about the input, for example that it is cut off.
     """
+    _keep_sound(workspace, detector.layout)
     if workspace.is_complete(_PEOPLE):
         return [str(text) for arrays in workspace.chunks(_WARNINGS) for text in arrays["text"]]
     last: FramePeople | None = None
@@ -63,6 +67,22 @@ def detect_people(
     workspace.append(_WARNINGS, 0, {"text": np.array(warnings, dtype=np.str_)})
     workspace.complete(_PEOPLE)
     return warnings
+
+
+def _keep_sound(workspace: Workspace, layout: str) -> None:
+    """Have the workspace forget what this stage would not have written."""
+    last: tuple[int, float] | None = None
+
+    def sound(index: int, arrays: Mapping[str, NDArray[Any]]) -> bool:
+        nonlocal last
+        before, last = last, (int(arrays["frame_index"][-1]), float(arrays["time_s"][-1]))
+        return sound_people(arrays, layout, before)
+
+    workspace.keep_sound(_PEOPLE, sound)
+    workspace.keep_sound(_WARNINGS, lambda _, arrays: [(a.dtype.kind, a.ndim) for a in arrays.values()] == [("U", 1)])
+    # What is to be said of a film shows when all of it is decoded.
+    if workspace.is_complete(_PEOPLE) and workspace.count(_WARNINGS) != 1:
+        workspace.discard(_PEOPLE)
 
 
 def _detected(frames: Iterable[Frame], detector: PoseDetector, people: tuple[Person2D, ...]) -> Iterator[FramePeople]:

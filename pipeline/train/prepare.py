@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import os
+import stat
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from importlib import metadata as packages
@@ -51,8 +53,6 @@ def prepare(
     if len(taken) < len(outputs):
         raise OutputError(f"{out} is given twice; choose another name for the validation poses")
     maps = _load_maps(settings.skeleton)
-    files = _find_files(inputs, taken, settings.source)
-    chosen = ClipFilter(settings.only, settings.exclude)
     clips: list[Clip] = []
     refusals: list[str] = []
     lines: list[str] = []
@@ -61,6 +61,8 @@ def prepare(
         refusals.append(sentence)
         reporter.warn(sentence)
 
+    files = _find_files(inputs, taken, settings.source, refuse)
+    chosen = ClipFilter(settings.only, settings.exclude)
     with reporter.stage("prepare", len(files)) as advance:
         for number, (path, source) in enumerate(files, start=1):
             reading = read_clips(path, source, maps, settings, chosen, refuse)
@@ -84,22 +86,26 @@ def prepare(
         raise InputError(f"{len(refusals)} files or clips were left out, for the reasons above; the rest is in {out}")
 
 
-def _find_files(inputs: Sequence[Path], outputs: set[Path], source: str | None) -> list[tuple[Path, str]]:
-    """Files to read, each once, and the source each belongs to."""
+def _find_files(
+    inputs: Sequence[Path], outputs: set[Path], source: str | None, refuse: Callable[[str], None]
+) -> list[tuple[Path, str]]:
+    """Files to read, each once, and the source each belongs to; ``refuse`` gets what is closed within a folder."""
     found: dict[Path, tuple[Path, str]] = {}
     for given in inputs:
-        if given.is_dir():
-            files = sorted(
-                path for path in given.rglob("*")
-                if path.suffix.lower() in EXTENSIONS and path.is_file() and not path.name.startswith(".")
-                and path.resolve() not in outputs
-            )  # fmt: skip
+        kind = _kind(given)
+        if kind is None:
+            raise InputError(f"{given} does not exist; check the name")
+        if stat.S_ISDIR(kind):
+            closed: list[str] = []
+            files = [path for path in _below(given, closed.append) if path.resolve() not in outputs]
+            if not files and closed:
+                raise InputError(closed[0])
             if not files:
                 raise InputError(f"{given} holds no {' or '.join(EXTENSIONS)} files; check the name")
+            for sentence in closed:
+                refuse(sentence)
             name = given.resolve().name
         else:
-            if not given.exists():
-                raise InputError(f"{given} does not exist; check the name")
             if given.suffix.lower() not in EXTENSIONS:
                 raise InputError(f"{given} is neither {' nor '.join(EXTENSIONS)}; convert it to one of them")
             if given.resolve() in outputs:
@@ -110,6 +116,41 @@ def _find_files(inputs: Sequence[Path], outputs: set[Path], source: str | None) 
     return list(found.values())
 
 
+def _below(folder: Path, closed: Callable[[str], None]) -> list[Path]:
+    """Files with poses in a folder and those in it, sorted; ``closed`` gets a sentence for what is closed to us."""
+    files = []
+
+    def cannot(error: OSError) -> None:
+        closed(f"{error.filename} cannot be looked at ({error.strerror}); check its access rights, or leave it out")
+
+    for parent, _, names in os.walk(folder, onerror=cannot):
+        for path in (Path(parent, name) for name in names):
+            if path.suffix.lower() in EXTENSIONS and not path.name.startswith("."):
+                try:
+                    if stat.S_ISREG(path.stat().st_mode):
+                        files.append(path)
+                except FileNotFoundError:
+                    pass  # a link to nowhere
+                except OSError as error:
+                    cannot(error)
+    return sorted(files)
+
+
+def _kind(path: Path) -> int | None:
+    """What a path is, as ``stat`` says it; None if there is nothing.
+
+    Raises:
+        InputError: it cannot be looked at.
+    """
+    try:
+        return path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"{path} cannot be looked at ({reason}); check the name and its access rights") from error
+
+
 def _load_maps(skeleton: str | None) -> Mapping[str, SkeletonMap]:
     """All maps to choose from, or the one that is told."""
     maps = builtin_maps()
@@ -118,7 +159,7 @@ def _load_maps(skeleton: str | None) -> Mapping[str, SkeletonMap]:
     if skeleton in maps:
         return {skeleton: maps[skeleton]}
     path = Path(skeleton)
-    if not path.exists():
+    if _kind(path) is None:
         raise InputError(f"{skeleton} is no skeleton ({', '.join(maps)}) and no file; check the name")
     with as_input_error():
         text = read_text(path)

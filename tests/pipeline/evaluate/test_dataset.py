@@ -23,8 +23,16 @@ from lifting.prior.control import ControlNetwork
 from lifting.prior.network import ScoreNetwork
 from lifting.prior.weights import save_prior
 from pipeline.errors import InputError, OutputError
-from pipeline.evaluate.dataset import load_dataset, measure, restricted
-from pipeline.evaluate.subject import load_subject
+from pipeline.evaluate.dataset import (
+    _fingerprint,
+    keep_sound_blocks,
+    lifted_blocks,
+    load_dataset,
+    measure,
+    restricted,
+)
+from pipeline.evaluate.subject import Subject, load_subject
+from pipeline.files.workspace import Workspace
 from pipeline.load import load_models
 from pipeline.progress import QuietReporter
 from pipeline.protocol import COMPARED, differences, load_benchmark
@@ -211,6 +219,77 @@ def test_a_killed_run_goes_on(data: dict[str, Path], tmp_path: Path) -> None:
     run(killed_before=5)
     counted, report = run(protocol={**method.protocol, "steps": 3})  # other settings begin anew
     assert counted.calls == 20 and not report.time["resumed"]
+
+
+class _Truth:
+    """Hypotheses that know the answers, and how often they were asked."""
+
+    def __init__(self, truth_m: NDArray[np.float64], count: int = 2) -> None:
+        self.truth_m, self.count, self.calls = truth_m, count, 0
+
+    def lift(self, which: int, rays: Any, confidence: Any) -> Any:
+        self.calls += 1
+        return np.repeat(self.truth_m[:1] + which / 100, len(rays), axis=0)
+
+    def cost(self, joints_m: Any, rays: Any, confidence: Any) -> Any:
+        return joints_m[:, 0, 2]
+
+    def describe(self) -> dict[str, Any]:
+        return {"preset": "truth"}
+
+
+def _known(measured: Any) -> tuple[_Truth, Subject]:
+    """A subject that takes no time: two templates, two blocks of each."""
+    truth: Any = _Truth(measured.poses.truth_m)
+    return truth, Subject(truth, truth, measured.poses.joints, 4, truth.describe(), {})
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"joints_m": None},
+        {"cost": None},
+        {"more": np.zeros(3)},
+        {"joints_m": np.full((COUNT - 4, 17, 3), np.nan, np.float32)},
+        {"joints_m": np.zeros((COUNT - 4, 17, 3))},
+        {"joints_m": np.zeros((COUNT - 4, 17, 3), complex)},
+        {"joints_m": np.zeros((1, 17, 3), np.float32)},
+        {"joints_m": np.zeros((COUNT - 4, 51), np.float32)},
+        {"joints_m": np.array("text")},
+        {"cost": np.full(COUNT - 4, np.inf)},
+        {"cost": np.zeros(3)},
+        {"cost": np.zeros((COUNT - 4, 1))},
+        {"cost": np.zeros(COUNT - 4, int)},
+    ],
+    ids=lambda arrays: "-".join(arrays),
+)
+def test_what_was_kept_and_is_none_is_lifted_again(
+    arrays: dict[str, Any], data: dict[str, Path], tmp_path: Path
+) -> None:
+    measured = load_dataset("3dpw", data["3dpw"], stride=1)
+    truth, subject = _known(measured)
+    whole = measure(measured, subject, QuietReporter())
+    workspace = Workspace.beside(tmp_path / "r.json", _fingerprint(measured, subject))
+    list(lifted_blocks(measured, subject, workspace, QuietReporter()))
+    assert truth.calls == 8 and workspace.count("poses") == 4
+    chunk = tmp_path / "r.json.work" / "poses-000001.npz"
+    with np.load(chunk) as stored:
+        kept = {**dict(stored), **arrays}
+    np.savez(chunk, **{name: array for name, array in kept.items() if array is not None})
+    report = measure(measured, subject, QuietReporter(), json_file=tmp_path / "r.json")
+    assert truth.calls == 11 and report.time["resumed"]
+    assert report.metrics == whole.metrics and report.per_group == whole.per_group
+    assert leftovers(tmp_path) == ["r.json"]
+
+
+def test_more_chunks_than_there_is_work_are_deleted(data: dict[str, Path], tmp_path: Path) -> None:
+    measured = load_dataset("3dpw", data["3dpw"], stride=1)
+    truth, subject = _known(measured)
+    workspace = Workspace(tmp_path / "w", {})
+    list(lifted_blocks(measured, subject, workspace, QuietReporter()))
+    workspace.append("poses", 4, next(workspace.chunks("poses")))
+    keep_sound_blocks(measured, subject, workspace)
+    assert truth.calls == workspace.count("poses") == 4
 
 
 def test_two_runs_do_not_write_one_report(data: dict[str, Path], tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -120,3 +121,82 @@ def test_the_choice_of_auto_is_said_once(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_what_is_wrong_with_a_detector_is_the_users_to_fix() -> None:
     with pytest.raises(InputError, match="no detector named 'openpose'; choose one of: auto, mmpose, movenet"):
         load_detector("openpose")
+
+
+def replaced(folder: Path, chunk: str, **arrays: Any) -> None:
+    """A chunk with other arrays, under checksums that are right; None takes one away."""
+    path = folder / f"{chunk}.npz"
+    with np.load(path) as stored:
+        kept = {**dict(stored), **arrays}
+    np.savez(path, **{name: array for name, array in kept.items() if array is not None})
+
+
+@pytest.fixture(scope="module")
+def detected(short_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[tuple[int, float]]]:
+    """A folder with three chunks of a detection that is complete, and what it found."""
+    folder = tmp_path_factory.mktemp("detected")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(detection, "CHUNK", 8)
+        return folder, run(short_clip, folder, Batched())
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"frame_index": None},
+        {"more": np.zeros(2)},
+        {"frame_index": np.arange(8)},
+        {"frame_index": np.arange(8, 16)[::-1]},
+        {"frame_index": np.arange(8.0, 16)},
+        {"frame_index": np.zeros((2, 2), int)},
+        {"frame_index": np.zeros(0, int)},
+        {"time_s": np.full(8, np.nan)},
+        {"time_s": np.zeros(8)},
+        {"time_s": np.array("text")},
+        {"offsets": np.arange(9)[::-1]},
+        {"offsets": np.array([0, 10**12, *range(2, 9)])},
+        {"keypoints_px": np.full((8, 17, 2), np.nan, np.float32)},
+        {"keypoints_px": np.ones((8, 16, 2), np.float32)},
+        {"keypoints_px": np.ones((8, 17, 2), complex)},
+        {"confidence": np.full((8, 17), 2, np.float32)},
+        {"boxes": np.full((8, 4), np.inf, np.float32)},
+        {"scores": np.ones(7)},
+        {"track_ids": np.ones(8)},
+        {"layout": np.array("halpe-26")},
+        {"layout": np.array(["coco-17"] * 8)},
+    ],
+    ids=lambda arrays: "-".join(arrays),
+)
+def test_a_chunk_that_this_stage_would_not_have_written_is_made_anew(
+    arrays: dict[str, Any],
+    detected: tuple[Path, list[tuple[int, float]]],
+    short_clip: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(detection, "CHUNK", 8)
+    shutil.copytree(detected[0], tmp_path / "w")
+    replaced(tmp_path / "w", "people-000001", **arrays)
+    rest = Batched()
+    assert run(short_clip, tmp_path / "w", rest) == detected[1]
+    assert rest.sizes == [8, 8]
+    again = Batched()
+    assert run(short_clip, tmp_path / "w", again) == detected[1] and not again.sizes
+
+
+@pytest.mark.parametrize(
+    "text", [None, np.zeros(2), np.array("one"), np.array([["a", "b"]]), np.array([b"bytes"]), np.array([1j])]
+)
+def test_warnings_that_are_none_are_found_anew(text: Any, tmp_path: Path) -> None:
+    clip = spoil(write_video(tmp_path / "clip.mp4", range(0, 800, 40), noise=True, gop_size=1), [3])
+
+    def found() -> list[str]:
+        workspace = Workspace(tmp_path / "w", {})
+        return detect_people(clip, Batched(), workspace, start_s=None, end_s=None, on_progress=lambda done: None)
+
+    warnings = found()
+    assert len(warnings) == 1 and found() == warnings
+    replaced(tmp_path / "w", "warnings-000000", text=text)
+    assert found() == warnings
+    (tmp_path / "w" / "warnings-000000.npz").write_bytes(b"damaged")
+    assert found() == warnings

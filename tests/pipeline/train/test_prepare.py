@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -443,3 +445,70 @@ def test_from_the_command_line(tmp_path: Path) -> None:
         assert wrong.returncode == 2 and words in wrong.stderr and "Traceback" not in wrong.stderr
     told = run("prepare", "--help", cwd=tmp_path)
     assert all(name in told.stdout for name in builtin_maps())
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder in which everybody may write; those of pytest let nobody else in."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o777)
+        yield folder
+        for path in folder.rglob("*"):
+            path.chmod(0o777)
+
+
+@contextmanager
+def not_root() -> Iterator[None]:
+    """Root may look everywhere."""
+    before = os.geteuid()
+    os.seteuid(before or 65534)
+    try:
+        yield
+    finally:
+        os.seteuid(before)
+
+
+@pytest.mark.parametrize("mode", [0o000, 0o444])
+def test_a_closed_folder_is_one_sentence(open_folder: Path, mode: int) -> None:
+    closed, notes = open_folder / "in", Notes()
+    closed.mkdir()
+    (closed / "walk.bvh").write_text(write_bvh(walk(), names("human"), per_metre=100))
+    closed.chmod(mode)
+    for given in (closed, closed / "walk.bvh"):
+        with not_root(), pytest.raises(InputError, match=r"cannot be looked at \(Permission denied\); check"):
+            prepare([given], open_folder / "o.npz", None, EVERY, notes)
+    assert not notes.warned and leftovers(open_folder) == ["in"]
+
+
+def test_a_closed_folder_among_others_is_left_out_by_name(open_folder: Path) -> None:
+    notes = Notes()
+    for name, mode in (("open", 0o755), ("shut", 0o000), ("unlisted", 0o444)):
+        (open_folder / "in" / name).mkdir(parents=True)
+        (open_folder / "in" / name / "walk.bvh").write_text(write_bvh(walk(), names("human"), per_metre=100))
+        (open_folder / "in" / name).chmod(mode)
+    with not_root(), pytest.raises(InputError, match="2 files or clips were left out"):
+        prepare([open_folder / "in"], open_folder / "o.npz", None, EVERY, notes)
+    assert [warning.split(" ")[0].rpartition("in/")[2] for warning in sorted(notes.warned)] == [
+        "shut",
+        "unlisted/walk.bvh",
+    ]
+    assert len(load_poses(open_folder / "o.npz")) == 60
+
+
+def test_names_that_lead_nowhere_are_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "loop.bvh").symlink_to("loop.bvh")
+    (tmp_path / "nowhere.bvh").symlink_to("missing")
+    for given, words in (
+        ("loop.bvh", "cannot be looked at"),
+        ("nowhere.bvh", "does not exist"),
+        ("x" * 300, "cannot be looked at"),
+        ("a\0b.bvh", "cannot be looked at"),
+    ):
+        with pytest.raises(InputError, match=words):
+            prepare([tmp_path / given], tmp_path / "o.npz", None, EVERY, Notes())
+    with pytest.raises(InputError, match="cannot be looked at"):
+        prepare([tmp_path], tmp_path / "o.npz", None, replace(EVERY, skeleton=str(tmp_path / "loop.bvh")), Notes())
+    with pytest.raises(InputError, match="cannot be looked at"):
+        prepare([tmp_path], tmp_path / "o.npz", None, EVERY, Notes())
+    assert leftovers(tmp_path) == ["loop.bvh", "nowhere.bvh"]

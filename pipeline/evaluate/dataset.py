@@ -173,7 +173,7 @@ def keep_sound_blocks(measured: Measured, subject: Subject, workspace: Workspace
 
     def sound(index: int, arrays: Mapping[str, NDArray[Any]]) -> bool:
         truth = measured.poses.truth_m[work[index][1]]
-        expected = {"joints_m": (np.float32, truth.shape)}
+        expected: dict[str, tuple[type, tuple[int, ...]]] = {"joints_m": (np.float32, truth.shape)}
         if subject.chooser is not None:
             expected["cost"] = (np.float64, truth.shape[:1])
         found = {name: (array.dtype.type, array.shape) for name, array in arrays.items()}

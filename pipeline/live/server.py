@@ -8,7 +8,9 @@ import secrets
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import SplitResult, parse_qs, urlsplit
@@ -20,15 +22,21 @@ from pipeline.live.page import PAGE
 __all__ = ["PageServer", "is_loopback"]
 
 _WAIT_S = 2.0
-#: A reader that takes nothing for so long is dropped, seconds.
+#: Whoever has not finished a request, and taken the answer, after so many seconds is dropped.
 _READER_S = 15.0
+#: Connections at once: browsers open up to six for a page.
+_MOST_READERS = 32
+#: If there are as many, a new one takes the place of one that has been at a request for longer than a picture takes.
+_PATIENCE_S = 2 * _WAIT_S
+_FULL = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 5\r\nContent-Length: 0\r\n\r\n"
 
 
 class PageServer:
     """Serves the page, the newest picture, and takes keys.
 
     On a loopback address everybody on this machine may look; pages of other origins are refused. On any other address
-    the token has to be part of every address.
+    the token has to be part of every address. Connections are limited in number and time, so that a flood of them costs
+    neither the session nor a page that looks already.
 
     Args:
         host: address to listen on.
@@ -99,6 +107,60 @@ class _Server(ThreadingHTTPServer):
     # Threads of readers that hang must not hold up the end.
     block_on_close = False
     allow_reuse_address = True
+    # The kernel holds those that come at once.
+    request_queue_size = 64
+
+    def __init__(self, *given: Any) -> None:
+        self._lock = threading.Lock()
+        # When the last request was answered, or the connection was made.
+        self._since: dict[socket.socket, float] = {}
+        super().__init__(*given)
+
+    def answered(self, connection: socket.socket) -> None:
+        """A request has its answer: the time of the next one begins."""
+        with self._lock:
+            if connection in self._since:
+                self._since[connection] = time.monotonic()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """A thread of its own for a connection, if there is room."""
+        if self._room():
+            with self._lock:
+                self._since[request] = time.monotonic()
+            super().process_request(request, client_address)
+            return
+        with suppress(OSError):
+            request.setblocking(False)
+            request.send(_FULL)
+        self.shutdown_request(request)
+
+    def shutdown_request(self, request: Any) -> None:
+        with self._lock:
+            self._since.pop(request, None)
+        super().shutdown_request(request)
+
+    def service_actions(self) -> None:
+        """Ten times a second: cut off who takes too long."""
+        now = time.monotonic()
+        with self._lock:
+            for connection in [connection for connection, since in self._since.items() if now - since > _READER_S]:
+                self._cut(connection)
+
+    def _room(self) -> bool:
+        with self._lock:
+            if len(self._since) < _MOST_READERS:
+                return True
+            slowest, since = min(self._since.items(), key=lambda item: item[1])
+            if time.monotonic() - since < _PATIENCE_S:
+                return False
+            self._cut(slowest)
+            return True
+
+    def _cut(self, connection: socket.socket) -> None:
+        """End a connection under the lock, before which nobody closes it; its thread sees that and ends, too."""
+        del self._since[connection]
+        with suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A browser that closes a connection in the middle of a request is no error; what else happens is shown."""
@@ -111,6 +173,7 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = _READER_S
     # A picture is one write: waiting for more to send with it would cost 40 ms.
     disable_nagle_algorithm = True
+    server: _Server
     feed: Feed
     status: Callable[[], dict[str, Any]]
     key: Callable[[str], None]
@@ -198,6 +261,7 @@ class _Handler(BaseHTTPRequestHandler):
         except OSError:
             # The reader has gone.
             self.close_connection = True
+        self.server.answered(self.connection)
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing: addresses hold tokens, and pictures come thirty times a second."""

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -445,6 +446,80 @@ class TestServer:
         assert self.ask(server, "/status")[0] == 200
         server.close()
         assert "Traceback" not in capsys.readouterr().err
+
+    def test_a_flood_of_connections_stops_nobody(
+        self, feed: Feed, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setattr("pipeline.live.server._PATIENCE_S", 60)
+        server, keys = self.serve(feed)
+        before = threading.active_count()
+        page = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+
+        def look(after: int) -> int:
+            page.request("GET", f"/frame?after={after}")
+            answer = page.getresponse()
+            answer.read()
+            return answer.status
+
+        assert look(-1) == 200
+        kept_by_page, flood = page.sock, []
+        for number in range(300):
+            connection = socket.create_connection(("127.0.0.1", server.port), timeout=10)
+            with suppress(OSError):
+                connection.sendall([b"", b"GET / HT", self.PRESS[:-2]][number % 3])
+            flood.append(connection)
+            if number % 30 == 0:
+                feed.put(Picture(number + 1, np.zeros((8, 8, 3), np.uint8), time.perf_counter(), 0.0, 0.0))
+                assert look(number) == 200
+        # The page has its connection still, late ones were refused, and threads are limited.
+        assert page.sock is kept_by_page and flood[297].recv(99).startswith(b"HTTP/1.1 503 ")
+        assert threading.active_count() - before <= 32 and keys == []
+        # Who has asked nothing for a while gives way to whoever comes.
+        monkeypatch.setattr("pipeline.live.server._PATIENCE_S", 0.2)
+        time.sleep(0.25)
+        assert look(-1) == 200
+        for _ in range(40):
+            assert self.ask(server, "/status")[0] == 200
+        assert look(-1) == 200 and page.sock is kept_by_page
+        page.close()
+        for connection in flood:
+            connection.close()
+        until(lambda: threading.active_count() <= before)
+        server.close()
+        assert "Traceback" not in capsys.readouterr().err
+
+    @pytest.mark.parametrize(
+        "sent", [b"", b"GET /status HTTP/1.1\r\nHost: ", b"GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n"]
+    )
+    def test_who_sends_too_slowly_is_dropped(self, feed: Feed, sent: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("pipeline.live.server._READER_S", 0.5)
+        server, _ = self.serve(feed)
+        began = time.monotonic()
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as slow:
+            slow.sendall(sent)
+            # Each byte comes soon after the one before, the end of the request never.
+            with pytest.raises(ConnectionError):
+                while time.monotonic() < began + 5:
+                    slow.sendall(b"x")
+                    time.sleep(0.05)
+        assert time.monotonic() - began < 3
+        assert self.ask(server, "/status")[0] == 200
+        server.close()
+
+    def test_who_takes_nothing_is_dropped(self, feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
+        noise = np.random.default_rng(0).integers(0, 256, (2000, 2000, 3), np.uint8)
+        feed.put(Picture(1, noise, time.perf_counter(), 0.0, 0.0))
+        server, _ = self.serve(feed)
+        self.ask(server, "/frame?after=-1")
+        monkeypatch.setattr("pipeline.live.server._READER_S", 0.5)
+        before = threading.active_count()
+        with socket.socket() as slow:
+            slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            slow.connect(("127.0.0.1", server.port))
+            slow.sendall(b"GET /frame?after=-1 HTTP/1.1\r\nHost: localhost\r\n\r\n" * 20)
+            until(lambda: threading.active_count() > before)
+            until(lambda: threading.active_count() == before, seconds=5)
+        server.close()
 
     def test_a_port_in_use(self, feed: Feed) -> None:
         server, _ = self.serve(feed)

@@ -510,15 +510,16 @@ class TestServer:
         noise = np.random.default_rng(0).integers(0, 256, (2000, 2000, 3), np.uint8)
         feed.put(Picture(1, noise, time.perf_counter(), 0.0, 0.0))
         server, _ = self.serve(feed)
+        readers = server._server._since
         self.ask(server, "/frame?after=-1")
+        until(lambda: not readers)
         monkeypatch.setattr("pipeline.live.server._READER_S", 0.5)
-        before = threading.active_count()
         with socket.socket() as slow:
             slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             slow.connect(("127.0.0.1", server.port))
             slow.sendall(b"GET /frame?after=-1 HTTP/1.1\r\nHost: localhost\r\n\r\n" * 20)
-            until(lambda: threading.active_count() > before)
-            until(lambda: threading.active_count() == before, seconds=5)
+            until(lambda: readers)
+            until(lambda: not readers, seconds=5)
         server.close()
 
     def test_a_port_in_use(self, feed: Feed) -> None:

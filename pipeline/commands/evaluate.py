@@ -68,13 +68,15 @@ def command() -> None:
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of cameras and noise.")
 @click.option("--live", is_flag=True, help="Also lift the sequences as webcam does, from the past alone.")
+@click.option("--world", is_flag=True, help="Also before cameras that stand, turn, zoom and travel, in the world.")
 @_common
 def mocap(
-    data: Path, count: int, sequences: int, noise_px: float, seed: int, live: bool, hypotheses: int | None,
+    data: Path, count: int, sequences: int, noise_px: float, seed: int, live: bool, world: bool, hypotheses: int | None,
     json_file: Path | None, quiet: bool, **given: Any,
 ) -> None:  # fmt: skip
     """Motion capture before synthetic cameras: single frames and sequences, exact and noisy 2D."""
     from pipeline.evaluate.mocap import evaluate_mocap, load_mocap, mocap_table
+    from pipeline.evaluate.world import evaluate_world, with_world, world_table
     from pipeline.load import load_lifter, load_live_lifter
     from pipeline.progress import ConsoleReporter, QuietReporter, Reporter
 
@@ -88,6 +90,10 @@ def mocap(
         many=_many(settings, hypotheses), live=load_live_lifter(settings)[0] if live else None,
     )  # fmt: skip
     reporter.say(mocap_table(report))
+    if world:
+        groups = evaluate_world(test, lifter, reporter, sequences=sequences, noise_px=noise_px, seed=seed)
+        report = with_world(report, groups)
+        reporter.say("\n" + world_table(report))
     _write(json_file, report)
 
 

@@ -16,6 +16,7 @@ from pipeline.errors import InputError, as_input_error
 from pipeline.media import demux, tiles
 from pipeline.media.damage import Damage
 from pipeline.media.orientation import EXIF, Orientation, side_data
+from pipeline.media.tone import to_rgb
 
 if TYPE_CHECKING:
     import av
@@ -262,6 +263,8 @@ class _Layout:
 def fitted(frame: av.VideoFrame, size: tuple[int, int], room: tuple[int, int]) -> NDArray[np.uint8]:
     """A frame as ``[H, W, 3]`` RGB of the width and height of ``room``, between black bars where its shape is another.
 
+    Of high dynamic range it is mapped to the usual one (``tone``).
+
     Args:
         frame: as decoded.
         size: its width and height in square pixels.
@@ -269,7 +272,7 @@ def fitted(frame: av.VideoFrame, size: tuple[int, int], room: tuple[int, int]) -
     """
     scale = min(room[0] / size[0], room[1] / size[1])
     width, height = (max(1, round(scale * side)) for side in size)
-    image: NDArray[np.uint8] = frame.to_ndarray(format="rgb24", width=width, height=height)
+    image = to_rgb(frame, width, height)
     if (width, height) == room:
         return image
     canvas = np.zeros((room[1], room[0], 3), np.uint8)

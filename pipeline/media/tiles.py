@@ -13,6 +13,7 @@ from assets.untrusted import limits_in_force
 from assets.untrusted.heif import TileGrid, tile_grid
 from pipeline.errors import as_input_error
 from pipeline.media.orientation import Orientation
+from pipeline.media.tone import to_rgb
 
 if TYPE_CHECKING:
     import av
@@ -63,7 +64,7 @@ def composed(container: InputContainer, grid: TileGrid, problems: Problems) -> I
                 if image is None:
                     image = np.zeros((grid.height, grid.width, 3), np.uint8)
                     size = frame.width, frame.height
-                tile = frame.to_ndarray(format="rgb24", width=size[0], height=size[1])
+                tile = to_rgb(frame, *size)
                 for row, column in places.pop(packet.stream.id):
                     part = image[row * size[1] : (row + 1) * size[1], column * size[0] : (column + 1) * size[0]]
                     part[...] = tile[: part.shape[0], : part.shape[1]]

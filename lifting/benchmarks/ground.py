@@ -18,7 +18,7 @@ __all__ = ["FEET", "Jump", "floor_level", "jump_rise", "jumps", "precision_recal
 Array = NDArray[np.float64]
 
 #: Names of the feet, in the order of every ``[T, 2]`` here.
-FEET = ("left_ankle", "right_ankle")
+FEET = ("right_ankle", "left_ankle")
 _FEET = H36M_17.indices(FEET)
 
 # Ankles that rest may be this far above the lowest resting ones: on the ball of the foot.

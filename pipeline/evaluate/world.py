@@ -46,7 +46,7 @@ class InWorld:
     Attributes:
         joints_m: ``[T, 17, 3]`` metres, in world axes (y up, floor at y = 0) if ``up`` is known, else in camera axes.
         up: ``[T, 3]`` direction of the world's y axis in the axes of each frame's camera; None if there is no world.
-        contacts: ``[T, 2]`` probability that a foot rests, left before right; None if not known.
+        contacts: ``[T, 2]`` probability that the right and the left foot rest; None if not known.
         camera_kind: what the camera was found to do, "" if that was not looked for.
         camera_rotation: ``[F, 3, 3]`` axes of a frame's camera to those of the first one; None if not known.
     """

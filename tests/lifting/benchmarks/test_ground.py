@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from detectors.layouts import H36M_17
 from lifting.benchmarks.ground import FEET, floor_level, jump_rise, jumps, precision_recall, resting_feet
 
-LEFT, RIGHT = H36M_17.indices(FEET)
+RIGHT, LEFT = H36M_17.indices(FEET)
 TIME = np.arange(90) / 30
 
 
@@ -29,11 +29,11 @@ def test_a_step(standing: NDArray[np.float64]) -> None:
     walks[:, LEFT, 0] = np.interp(np.arange(90), [30, 60], [0, 1])
     walks[:, LEFT, 1] += np.interp(np.arange(90), [30, 45, 60], [0, 0.15, 0])
     rests = resting_feet(walks, TIME)
-    assert rests[:, 1].all() and rests[:29, 0].all() and rests[62:, 0].all() and not rests[31:60, 0].any()
+    assert rests[:, 0].all() and rests[:29, 1].all() and rests[62:, 1].all() and not rests[31:60, 1].any()
     assert floor_level(walks, TIME) == pytest.approx(0.09) and jumps(walks, TIME) == []
     # a foot that is held still in the air does not rest
     walks[:, LEFT, 1] = 0.5
-    assert not resting_feet(walks, TIME)[:29, 0].any() and floor_level(walks, TIME) == pytest.approx(0.09)
+    assert not resting_feet(walks, TIME)[:29, 1].any() and floor_level(walks, TIME) == pytest.approx(0.09)
 
 
 def test_who_never_rests_has_a_floor(standing: NDArray[np.float64]) -> None:

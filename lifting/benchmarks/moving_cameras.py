@@ -33,7 +33,8 @@ FOCAL_PX, IMAGE_SIZE = 1400.0, (1920, 1080)
 _POINTS = 1500
 _POINT_NOISE_PX = 0.3
 _POINT_LASTS_S = 2.0
-_WRONG_POINTS = 0.04  # share of points that are on something that moves
+_POINT_DRIFT_PX_S = 0.3
+_WRONG_POINTS, _WRONG_PX_S = 0.04, 60.0  # share of points that are on something that moves, and how fast that is
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +88,8 @@ def world_view(
         motion: of ``MOTIONS``.
         rng: of camera, background and noise.
         fps: frames per second.
-        noise_px: standard deviation of the noise on each coordinate of the joints; that of the background is 0.3 px.
+        noise_px: standard deviation of the noise on each coordinate of the joints; that of the background is
+            0.3 px, and 0.3 px/s of drift.
     """
     time_s = np.arange(round(LASTS_S * fps)) / fps
     joints = np.asarray(poses[: len(time_s)], np.float64)
@@ -201,7 +203,7 @@ def _background(
     number = np.where(found, np.cumsum(found).reshape(found.shape) - 1, -1)
     number = np.maximum.accumulate(number, axis=0)
     wrong = rng.uniform(size=int(found.sum())) < _WRONG_POINTS
-    speed = rng.normal(size=(len(wrong), 2)) * 60 * wrong[:, None]
+    speed = rng.normal(size=(len(wrong), 2)) * np.where(wrong, _WRONG_PX_S, _POINT_DRIFT_PX_S)[:, None]
     since = np.zeros(len(wrong))
     since[number[found]] = np.broadcast_to(time_s[:, None], found.shape)[found]
     frame, column = np.nonzero(seen)

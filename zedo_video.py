@@ -107,7 +107,7 @@ def lift_video(
     """Everybody in a video, as the command ``zedo-video`` finds them; without ``out`` no file is written.
 
     Args:
-        path: any video or picture that FFmpeg reads.
+        path: any video or picture that FFmpeg reads; a folder of pictures, ``f%03d.png`` or ``*.png``, with ``fps``.
         out: one or more files to write in the same run, such as .npz or .gif: the extension decides, as with ``--out``.
             With one, a killed run goes on where it was.
         start_s, end_s: part of the video, seconds.

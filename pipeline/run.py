@@ -17,6 +17,7 @@ from pipeline.errors import InputError
 from pipeline.files.atomic import atomic_path, claimed
 from pipeline.files.workspace import Workspace, fingerprint
 from pipeline.media.decode import VideoInfo, probe
+from pipeline.media.pictures import pictures_of
 from pipeline.progress import Reporter
 from pipeline.results.exporters import check_outputs, takes_pictures, write_data
 from pipeline.results.result import Result
@@ -102,7 +103,7 @@ def run_video(
     What was detected is kept in ``<first output>.work`` until the run ends well, so that a killed run resumes.
 
     Args:
-        source: the video.
+        source: the video, or pictures that are one (``pipeline.media.pictures``).
         outputs: files to write; the extension decides (``pipeline.results.exporters``).
         settings: see ``RunSettings``.
         reporter: told of the progress.
@@ -136,7 +137,7 @@ def load(source: Path, settings: RunSettings, reporter: Reporter, camera: Camera
     """
     from pipeline.load import load_detector, load_lifter
 
-    video = probe(source)
+    video = probe(source, settings.fps)
     if camera is None:
         camera = choose_camera(settings, video)
     elif camera.image_size != (video.width, video.height):
@@ -161,8 +162,9 @@ def detect(job: Job, workspace: Workspace, reporter: Reporter) -> Found:
     settings = job.settings
     with reporter.stage("detect", expected_frames(job.video, settings)) as advance:
         warnings = detect_people(
-            job.video.path, job.detector, workspace, start_s=settings.start, end_s=settings.end, on_progress=advance
-        )
+            job.video.path, job.detector, workspace, start_s=settings.start, end_s=settings.end, on_progress=advance,
+            fps=settings.fps,
+        )  # fmt: skip
     people = ((frame.frame_index, frame.time_s, frame.people) for frame in stored_people(workspace))
     return Found(choose_people(track_people(people), settings), workspace.frames("people"), warnings)
 
@@ -234,8 +236,9 @@ def _workspace(job: Job, outputs: Sequence[Path], *, resume: bool) -> Iterator[W
         "detector": job.detector.describe(),
         "start": job.settings.start,
         "end": job.settings.end,
+        "fps": job.settings.fps,
     }
-    workspace = Workspace.beside(outputs[0], fingerprint(job.video.path, made_by))
+    workspace = Workspace.beside(outputs[0], fingerprint(job.video.path, made_by, pictures_of(job.video.path)))
     if not resume:
         workspace.discard("people")
     try:

@@ -113,6 +113,10 @@ class RunSettings:
     person: Annotated[tuple[int, ...], Option("Keep this person only; may be repeated", "ID", least=1)] = ()
     start: Annotated[float | None, Option("Begin at this time in seconds", "S", least=0)] = None
     end: Annotated[float | None, Option("Stop at this time in seconds", "S", above=0)] = None
+    fps: Annotated[
+        float | None,
+        Option("Of pictures and raw streams, frames per second", "FPS", least=0.01, most=1000, unset="a guess"),
+    ] = None
     smooth: Annotated[
         float, Option("Smoothing over time, seconds of 1 sigma", "SECONDS|off", least=0, most=5, zero="off")
     ] = LiftSettings.smooth_s

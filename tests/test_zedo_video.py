@@ -18,6 +18,7 @@ from PIL import Image
 
 import zedo_video as zv
 from assets.integrity import asset_path
+from pipeline.media.decode import read_frames
 
 ROOT = Path(__file__).parents[1]
 SAMPLE = asset_path("sample.mp4")
@@ -65,6 +66,20 @@ def test_what_is_returned_is_what_is_written(tmp_path: Path, monkeypatch: pytest
     with pytest.raises(zv.UserError, match="exists already"):
         zv.lift_video(SAMPLE, end_s=0.1, out=[tmp_path / "a.npz"])
     returned.save(tmp_path / "a.npz")
+
+
+@pytest.mark.slow
+def test_pictures_are_a_film(tmp_path: Path) -> None:
+    for number, frame in zip(range(3), read_frames(SAMPLE), strict=False):
+        Image.fromarray(frame.image).save(tmp_path / f"f{number + 9}.png")
+    (tmp_path / "f10.png").write_bytes(b"nonsense")
+    with pytest.warns(UserWarning, match=r"1 of the pictures of .* left out: f10\.png"):
+        result = zv.lift_video(tmp_path / "f%d.png", fps=20, out=tmp_path / "a.npz")
+    assert (
+        result.tracks[0].time_s[[0, -1]].tolist() == pytest.approx([0, 0.1]) and result.metadata["video"]["fps"] == 20
+    )
+    zv.load_result(tmp_path / "a.npz").render(tmp_path / "f%d.png", tmp_path / "a.mp4")
+    np.testing.assert_allclose([frame.time_s for frame in read_frames(tmp_path / "a.mp4")], [0, 0.1], atol=1e-3)
 
 
 @pytest.mark.slow

@@ -46,6 +46,7 @@ def command(
 ) -> int:
     """Run every input; one that fails does not stop the others."""
     from pipeline.files.atomic import real_path
+    from pipeline.media.pictures import film_name
     from pipeline.progress import ConsoleReporter, QuietReporter, Reporter
 
     settings = load_settings(config, given, note)
@@ -55,7 +56,7 @@ def command(
         raise OutputError(
             "several inputs cannot share one output; put {name} into --out, for example --out '{name}.gif'"
         )
-    jobs = [(source, [Path(path.replace("{name}", source.stem)) for path in wanted]) for source in inputs]
+    jobs = [(source, [Path(path.replace("{name}", film_name(source))) for path in wanted]) for source in inputs]
     files = [real_path(path) for _, paths in jobs for path in paths]
     if clash := {real_path(source) for source in inputs} & set(files):
         raise OutputError(f"{min(clash)} is an input; choose another name for the output")

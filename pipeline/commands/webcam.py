@@ -20,7 +20,7 @@ _PORT = 8765
 @click.command("webcam", cls=Command, help="Show the people before a camera in 3D while they move.")
 @click.option(
     "--source", default="0", show_default=True, metavar="0|FILE|URL",
-    help="Number of a camera, a video file at its own pace, or an RTSP or HTTP address.",
+    help="Number of a camera, a video file or pictures at their own pace, or an RTSP or HTTP address.",
 )  # fmt: skip
 @click.option("--loop", is_flag=True, help="Begin a file again at its end.")
 @click.option("--headless", is_flag=True, help="Open no window.")
@@ -43,7 +43,7 @@ _PORT = 8765
     "--max-people", type=click.IntRange(min=1), default=LIVE_PEOPLE, show_default=True, metavar="N",
     help="Look for N people.",
 )  # fmt: skip
-@run_options("fov", "focal_px", "camera", "person_height", "prior", "initialiser")
+@run_options("fps", "fov", "focal_px", "camera", "person_height", "prior", "initialiser")
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors, and the address of the page.")
 @limits_option
 def command(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -205,11 +207,25 @@ def _sound(chunk: Path) -> bool:
     return True
 
 
-def fingerprint(input_path: str | Path, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """What a resumed run must share with the killed one: path, size and time of change of the input, and settings."""
+def fingerprint(input_path: str | Path, settings: Mapping[str, Any], files: Sequence[Path] = ()) -> dict[str, Any]:
+    """What a resumed run must share with the killed one: path, size and time of change of the input, and settings.
+
+    Args:
+        input_path: as the run was given it.
+        settings: JSON values.
+        files: those of the input, if it is several.
+    """
     path = Path(input_path).resolve()
-    stat = path.stat()
-    return {"input": str(path), "size": stat.st_size, "mtime_ns": stat.st_mtime_ns, "settings": dict(settings)}
+    if not files:
+        stat = path.stat()
+        return {"input": str(path), "size": stat.st_size, "mtime_ns": stat.st_mtime_ns, "settings": dict(settings)}
+    digest = hashlib.sha256()
+    for file in files:
+        # One that has gone in the meantime is none that was there.
+        with suppress(OSError):
+            stat = file.stat()
+            digest.update(repr((os.fsencode(file.name), stat.st_size, stat.st_mtime_ns)).encode())
+    return {"input": str(path), "files": len(files), "sha256": digest.hexdigest(), "settings": dict(settings)}
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from pipeline.errors import InputError, UserError
 from pipeline.live.slot import Slot
+from pipeline.media.addresses import SCHEMES, limits, scheme, shown
 from pipeline.media.decode import VideoInfo, fitted, probe, read_frames
-from pipeline.media.demux import film_streams, shown_stream
+from pipeline.media.demux import Problems, decode_packet, film_streams, shown_stream
 
 if TYPE_CHECKING:
     import cv2
@@ -26,8 +27,9 @@ __all__ = ["Capture", "Captured", "LiveSource", "SourceLost", "open_source"]
 
 #: A camera that gives nothing for so long has stalled, seconds.
 STALL_S = 5.0
-_SCHEMES = ("rtsp://", "rtsps://", "rtmp://", "http://", "https://", "udp://", "tcp://", "srt://")
 _OPEN_S = 10.0
+#: Places of a stream in a row that cannot be read.
+_MOST_DAMAGE = 50
 
 
 class SourceLost(UserError):
@@ -73,29 +75,30 @@ class LiveSource(Protocol):
         ...
 
 
-def open_source(name: str, *, loop: bool = False) -> LiveSource:
+def open_source(name: str, *, loop: bool = False, fps: float | None = None) -> LiveSource:
     """The source of that name.
 
     Args:
-        name: number of a camera, path of a video file, or an RTSP or HTTP address.
+        name: number of a camera, path of a video file or of pictures, or an RTSP or HTTP address.
         loop: begin a file again at its end.
+        fps: frames per second of pictures and raw streams.
 
     Raises:
         InputError: there is no such camera, file or stream, or it cannot be opened.
     """
     if name.isdecimal():
         return _Device(int(name))
-    if name.lower().startswith(_SCHEMES):
+    if scheme(name) in SCHEMES:
         return _Stream(name)
-    return _File(Path(name), loop)
+    return _File(Path(name), loop, fps)
 
 
 class _File:
     """A video file at its own pace, as a camera that filmed it would give it."""
 
-    def __init__(self, path: Path, loop: bool) -> None:
-        self.name = path.name
-        self.video = probe(path)
+    def __init__(self, path: Path, loop: bool, fps: float | None) -> None:
+        self.video = probe(path, fps)
+        self.name = self.video.path.name
         self._path, self._loop = path, loop
         self._closed = threading.Event()
 
@@ -103,7 +106,7 @@ class _File:
         began, offset_s = time.perf_counter(), 0.0
         while not self._closed.is_set():
             time_s = 0.0
-            for frame in read_frames(self._path):
+            for frame in read_frames(self._path, fps=self.video.given_fps):
                 time_s = frame.time_s
                 if self._closed.wait(max(0.0, began + offset_s + time_s - time.perf_counter())):
                     return
@@ -188,9 +191,11 @@ class _Stream:
     def __init__(self, address: str) -> None:
         import av
 
-        self.name = _without_password(address)
+        self.name = shown(address)
         options = {"rtsp_transport": "tcp"} if address.lower().startswith("rtsp") else {}
-        options |= {"fflags": "nobuffer", "flags": "low_delay"}
+        options |= {"flags": "low_delay"} | limits(address, av.formats_available)
+        # What is read to find out what comes is left out then: of a short film on a server that is all of it.
+        options |= {} if address.lower().startswith("http") else {"fflags": "nobuffer"}
         try:
             self._container = av.open(address, options=options, timeout=(_OPEN_S, STALL_S), metadata_errors="replace")
         except (av.FFmpegError, OSError, ValueError) as error:
@@ -206,7 +211,8 @@ class _Stream:
         stream.thread_type = "NONE"
         self._closed = False
         size = (int(stream.codec_context.width), int(stream.codec_context.height))
-        self._decoded = self._container.decode(stream)
+        self._stream = stream
+        self._decoded = self._frames()
         self._first: Any = None
         if min(size) < 1:
             self._first = self._next()
@@ -221,32 +227,36 @@ class _Stream:
             self._first = None
             if frame is None:
                 return
+            # Parts that were lost on the way are made up by the decoder.
+            if frame.is_corrupt:
+                continue
             # Somebody may turn the camera of a phone: the size stays that of the first frame.
             yield fitted(frame, (frame.width, frame.height), size)
 
     def _next(self) -> Any:
         import av
 
-        try:
-            return next(self._decoded, None)
-        except av.InvalidDataError:
-            # A packet was damaged on its way; the next one may be whole.
-            return self._next() if not self._closed else None
-        except (av.FFmpegError, OSError) as error:
+        for _ in range(_MOST_DAMAGE):
+            try:
+                return next(self._decoded, None)
+            except av.InvalidDataError:
+                # It was damaged on its way; what follows may be whole.
+                self._decoded = self._frames()
+            except (av.FFmpegError, OSError) as error:
+                if self._closed:
+                    return None
+                raise SourceLost(f"{self.name} sends nothing any more; check camera and network") from error
             if self._closed:
                 return None
-            raise SourceLost(f"{self.name} sends nothing any more; check camera and network") from error
+        raise SourceLost(f"{self.name} sends nothing that can be read; check camera and network")
+
+    def _frames(self) -> Iterator[Any]:
+        for packet in self._container.demux(self._stream):
+            yield from decode_packet(packet, Problems())
 
     def close(self) -> None:
         # The container is closed by the thread that reads it: closing it under a read would crash.
         self._closed = True
-
-
-def _without_password(address: str) -> str:
-    """The address as it may be shown."""
-    scheme, _, rest = address.partition("://")
-    host, slash, path = rest.partition("/")
-    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path.partition('?')[0]}"
 
 
 def _video(name: str, size: tuple[int, int], fps: float) -> VideoInfo:

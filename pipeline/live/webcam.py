@@ -78,7 +78,7 @@ def run_webcam(wanted: Wanted, settings: RunSettings, say: Callable[[str], None]
     check_outputs(wanted.records, Path(wanted.source), overwrite=wanted.overwrite)
     with ExitStack() as stack:
         stopped = stack.enter_context(_signals())
-        source = open_source(wanted.source, loop=wanted.loop)
+        source = open_source(wanted.source, loop=wanted.loop, fps=settings.fps)
         stack.callback(source.close)
         camera = choose_camera(settings, source.video)
         one_thread()

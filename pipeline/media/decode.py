@@ -16,6 +16,7 @@ from pipeline.errors import InputError, as_input_error
 from pipeline.media import demux, tiles
 from pipeline.media.damage import Damage
 from pipeline.media.orientation import EXIF, Orientation, side_data
+from pipeline.media.pictures import pictures_of, probe_pictures, read_pictures
 from pipeline.media.tone import to_rgb
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class VideoInfo:
         sample_aspect_ratio: width by height of a stored pixel; the frames are already rescaled to square ones.
         variable_frame_rate: whether the first packets are unevenly spaced in time, a hint.
         is_image: a still picture: one frame.
+        given_fps: the rate that the user gave; None if none was.
     """
 
     path: Path
@@ -82,6 +84,7 @@ class VideoInfo:
     sample_aspect_ratio: float
     variable_frame_rate: bool
     is_image: bool
+    given_fps: float | None = None
 
     @property
     def focal_px(self) -> float | None:
@@ -94,13 +97,23 @@ class VideoInfo:
         return self.focal_35mm * math.hypot(self.width, self.height) / _DIAGONAL_35MM
 
 
-def probe(path: str | Path) -> VideoInfo:
-    """Open a file and decode its first frame.
+def probe(path: str | Path, fps: float | None = None) -> VideoInfo:
+    """Open a file, or the first of several pictures, and decode its first frame.
+
+    Args:
+        path: video, animation, picture; or pictures that are a film, as ``pictures.pictures_of`` takes them.
+        fps: frames per second of what states none: pictures, raw streams.
 
     Raises:
         InputError: the file is missing, unreadable, not a video, without pictures, or damaged beyond the first frame.
     """
     path = Path(path)
+    if files := pictures_of(path):
+        return probe_pictures(path, files, fps, _probe_file)
+    return _probe_file(path, fps)
+
+
+def _probe_file(path: Path, given_fps: float | None = None) -> VideoInfo:
     container, stream = demux.open_video(path)
     with container:
         first: av.VideoFrame | None = None
@@ -123,6 +136,8 @@ def probe(path: str | Path) -> VideoInfo:
         layout = _Layout.of(path, first, stream, is_image, grid)
         exif = {} if grid is None else {"FocalLengthIn35mmFilm": exif_focal_35mm(grid.exif)}
         fps, duration = demux.stated_frame_rate(stream, times), demux.stated_duration(container, stream)
+        if given_fps is not None and demux.is_raw(stream):
+            fps = given_fps
         estimate = stream.frames or (round(duration * fps) if duration else None)
         width, height = layout.upright_size
         return VideoInfo(
@@ -139,6 +154,7 @@ def probe(path: str | Path) -> VideoInfo:
             sample_aspect_ratio=layout.sample_aspect_ratio,
             variable_frame_rate=demux.uneven(times),
             is_image=is_image,
+            given_fps=given_fps,
         )
 
 
@@ -147,6 +163,7 @@ def read_frames(
     start_s: float | None = None,
     stop_s: float | None = None,
     on_warning: Callable[[str], None] | None = None,
+    fps: float | None = None,
 ) -> Iterator[Frame]:
     """Decode frame by frame; memory does not depend on the length of the video.
 
@@ -155,10 +172,11 @@ def read_frames(
     what it has. Where a reader jumps over damage without a word, the hole in the times is told.
 
     Args:
-        path: video, animation or picture.
+        path: video, animation, picture; or pictures that are a film, as ``pictures.pictures_of`` takes them.
         start_s: first presentation time wanted, in seconds.
         stop_s: end of the wanted part, exclusive.
         on_warning: called with one sentence for each kind of damage met.
+        fps: frames per second of what states none: pictures, raw streams; None is a guess.
 
     Raises:
         InputError: as ``probe``; or no frame lies between ``start_s`` and ``stop_s``.
@@ -167,6 +185,16 @@ def read_frames(
     first_s, end_s = start_s or 0.0, math.inf if stop_s is None else stop_s
     if not 0 <= first_s < end_s:
         raise InputError(f"the part from {first_s:g} s to {end_s:g} s is empty: the start must lie before the end")
+    if files := pictures_of(path):
+        yield from read_pictures(path, files, fps, (first_s, end_s), warn, _read_file)
+    else:
+        yield from _read_file(path, warn, first_s, end_s, fps)
+
+
+def _read_file(
+    path: Path, warn: Callable[[str], None], first_s: float = 0.0, end_s: float = math.inf, fps: float | None = None
+) -> Iterator[Frame]:
+    """The frames of one file; arguments as of ``read_frames``."""
     container, stream = demux.open_video(path)
     with container:
         streams, grid = [each.index for each in demux.film_streams(container)], tiles.grid_of(path, container, stream)
@@ -176,12 +204,17 @@ def read_frames(
                 f"{path} has {len(streams)} video streams; number {streams.index(stream.index) + 1} is used, of "
                 f"{codec.width} x {codec.height} pixels, as players do"
             )
-        problems, period_s = demux.Problems(), 1 / demux.stated_frame_rate(stream)
-        if demux.is_raw(stream):
+        problems, rate = demux.Problems(), demux.stated_frame_rate(stream)
+        # Of a raw stream the file gives the order alone: its times are as long as the rate makes them.
+        pace = rate / fps if fps is not None and demux.is_raw(stream) else 1.0
+        period_s = pace / rate
+        if demux.is_raw(stream) and fps is None:
             warn(
-                f"{path} is a stream without times; {1 / period_s:g} frames a second are a guess, as are all times; "
-                "put it into an MP4 with its true rate"
+                f"{path} is a stream without times; {rate:g} frames a second are a guess, as are all times; "
+                "--fps sets the rate"
             )
+        elif fps is not None and not demux.is_raw(stream) and not demux.is_still(container) and grid is None:
+            warn(f"{path} has times of its own; --fps is for pictures and raw streams, and was not used")
         clock, damage = demux.Clock(period_s), Damage(period_s)
         layout: _Layout | None = None
         index, yielded, time_s, shown_s, finished, resized = -1, 0, 0.0, 0.0, True, False
@@ -192,8 +225,8 @@ def read_frames(
                 resized = True
                 warn(f"{path} changes its picture size; all frames are fitted into that of the first one")
             index += 1
-            time_s = clock.tick(stamp)
-            shown_s = float((decoded.duration or 0) * (decoded.time_base or 0))
+            time_s = clock.tick(None if stamp is None else pace * stamp)
+            shown_s = pace * float((decoded.duration or 0) * (decoded.time_base or 0))
             if time_s >= end_s:
                 finished = False
                 break

@@ -15,6 +15,7 @@ import numpy as np
 
 from assets.untrusted.images import check_pixels
 from pipeline.errors import InputError, as_input_error
+from pipeline.media.addresses import LIST_FORMATS, absent
 
 if TYPE_CHECKING:
     import av
@@ -29,8 +30,6 @@ __all__ = [
 
 # FFmpeg paints text files as terminal screens; a text file is no video here.
 _TEXT_FORMATS = {"tty", "bin", "xbin", "adf", "idf"}
-# Lists of other files and addresses, which FFmpeg would open.
-_LIST_FORMATS = {"concat", "dash", "hls", "imf", "rtp", "rtsp", "sdp", "vobsub"}
 _RAW_JPEG = {".mjpeg", ".mjpg"}
 # What FFmpeg's readers of raw streams count in.
 _RAW_TICK = Fraction(1, 1_200_000)
@@ -161,7 +160,7 @@ def _opened(path: Path) -> InputContainer:
     try:
         # "file:" and the white list: a name with a colon is no network address, and no file opens one.
         # "replace": titles are in any encoding.
-        formats = ",".join(sorted(av.formats_available - _LIST_FORMATS))
+        formats = ",".join(sorted(av.formats_available - LIST_FORMATS))
         name, options = f"file:{path}", {"protocol_whitelist": "file", "format_whitelist": formats}
         container = av.open(name, options=options, metadata_errors="replace")
         # Pictures of a camera, one behind the other, look like one picture to FFmpeg.
@@ -181,7 +180,7 @@ def _check_file(path: Path) -> None:
         if path.is_dir():
             raise InputError(f"{path} is a folder; give the videos in it, for example {path / '*.mp4'}")
         if not path.exists():
-            raise InputError(f"{path} does not exist; check the name")
+            raise InputError(absent(path))
         if not path.is_file():
             raise InputError(f"{path} is not a file; give a video file")
         with path.open("rb") as file:

@@ -71,7 +71,7 @@ def _written(
             width: FrameComposer(result.tracks, size, camera=result.camera, max_width=width, max_height=_MAX_HEIGHT)
             for width in {writer.max_width for writer in writers}
         }
-        frames = stack.enter_context(closing(prefetch(read_frames(video.path, start_s, end_s))))
+        frames = stack.enter_context(closing(prefetch(read_frames(video.path, start_s, end_s, fps=video.given_fps))))
         # Decoding, drawing and encoding take about as long as each other: a thread for each.
         for done, (time_s, pictures) in enumerate(
             stack.enter_context(closing(prefetch(_composed(frames, composers)))), start=1

@@ -80,7 +80,9 @@ class Result:
         from pipeline.media.decode import probe
         from pipeline.results.render import render
 
-        out, info, made_with = Path(out), probe(video), self.metadata.get("settings", {})
+        made_with = self.metadata.get("settings", {})
+        rate = made_with.get("fps")
+        out, info = Path(out), probe(video, rate if isinstance(rate, (int, float)) and 0 < rate <= 1000 else None)
         check_format(out, PICTURES)
         if (info.width, info.height) != self.camera.image_size:
             raise InputError(

@@ -109,6 +109,8 @@ def camera_record(camera: Camera) -> dict[str, Any]:
 
 def _video_record(video: VideoInfo) -> dict[str, Any]:
     record = asdict(video)
+    # It stands among the settings.
+    del record["given_fps"]
     return {"file": record.pop("path").name, **record}
 
 

@@ -33,6 +33,7 @@ def detect_people(
     start_s: float | None,
     end_s: float | None,
     on_progress: Advance,
+    fps: float | None = None,
 ) -> list[str]:
     """Detect in all frames that the workspace does not hold yet.
 
@@ -51,7 +52,8 @@ def detect_people(
     done = workspace.count(_PEOPLE) * CHUNK
     warnings: list[str] = []
     pending: list[FramePeople] = []
-    frames = read_frames(source, start_s=last.time_s if last else start_s, stop_s=end_s, on_warning=warnings.append)
+    begin_s = last.time_s if last else start_s
+    frames = read_frames(source, start_s=begin_s, stop_s=end_s, on_warning=warnings.append, fps=fps)
     with closing(prefetch(frames)) as stream:
         new = (frame for frame in stream if last is None or frame.index > last.frame_index)
         for found in _detected(new, detector, last.people if last else ()):

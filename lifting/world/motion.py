@@ -30,6 +30,8 @@ class CameraMotion:
             for the whole shot and unknown until something of known size is seen.
         zoom: ``[F]`` float64, focal length divided by that of the first frame of the shot.
         note: of each shot, what the user should know of it, in words; may be empty.
+        focal: focal length divided by the one that was taken for the camera, where the motion tells it; with this one
+            the rotations were found.
     """
 
     frame_index: NDArray[np.int64]
@@ -39,6 +41,7 @@ class CameraMotion:
     position: NDArray[np.float64]
     zoom: NDArray[np.float64]
     note: tuple[str, ...]
+    focal: float = 1.0
 
     def __post_init__(self) -> None:
         frames = len(self.frame_index)
@@ -60,8 +63,8 @@ class CameraMotion:
             raise ValueError(f"{shots} shots need as many kinds and notes, not {len(self.kind)} and {len(self.note)}")
         if other := set(self.kind) - set(KINDS):
             raise ValueError(f"a camera is one of {', '.join(KINDS)}, not {min(other)}")
-        if (self.zoom <= 0).any():
-            raise ValueError("the zoom of a camera must be above 0")
+        if (self.zoom <= 0).any() or not 0 < self.focal < np.inf:
+            raise ValueError("zoom and focal length of a camera must be above 0")
         off = self.rotation @ self.rotation.swapaxes(1, 2) - np.eye(3)
         if frames and (np.abs(off).max() > 1e-6 or (np.linalg.det(self.rotation) < 0).any()):
             raise ValueError("the rotations of a camera are no rotations")

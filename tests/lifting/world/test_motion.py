@@ -46,7 +46,7 @@ def test_words_name_every_shot_unless_all_are_alike() -> None:
     ("changed", "sentence"),
     [
         ({"zoom": np.ones(3)}, r"zoom of a camera in 4 frames must be \[4\], not \[3\]"),
-        ({"zoom": np.array([1, 1, 0, 1.0])}, "zoom of a camera must be above 0"),
+        ({"zoom": np.array([1, 1, 0, 1.0])}, "zoom and focal length of a camera must be above 0"),
         ({"position": np.full((4, 3), np.nan)}, "position of a camera must be finite"),
         ({"rotation": np.tile(-np.eye(3), (4, 1, 1))}, "no rotations"),
         ({"shot": np.array([0, 0, 2, 2])}, "shots are counted"),

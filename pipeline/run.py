@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from detectors.people import PersonTrack2D
 from lifting.geometry.camera import Camera
+from lifting.world.motion import CameraMotion
 from pipeline.errors import InputError
 from pipeline.files.atomic import atomic_path, claimed
 from pipeline.files.workspace import Workspace, fingerprint
@@ -52,11 +53,15 @@ class Found:
     Attributes:
         tracks: the people that were asked for.
         frames: number of frames looked at.
+        motion: of the camera, in each of these frames.
+        camera: that of the job, with the focal length that its motion tells.
         warnings: what the user should know of the input.
     """
 
     tracks: list[PersonTrack2D]
     frames: int
+    motion: CameraMotion
+    camera: Camera
     warnings: list[str]
 
 
@@ -145,6 +150,10 @@ def load(source: Path, settings: RunSettings, reporter: Reporter, camera: Camera
             f"the camera is for {camera.image_size[0]} x {camera.image_size[1]} pixels, the upright frames of {source} "
             f"have {video.width} x {video.height}"
         )
+    if settings.camera_path is not None:
+        from pipeline.stages.motion import read_camera_path
+
+        read_camera_path(settings.camera_path)
     lifter, prior = load_lifter(settings)
     detector = load_detector(settings.detector, settings.detector_options(), reporter)
     return Job(settings, video, camera, detector, lifter, prior)
@@ -158,21 +167,24 @@ def detect(job: Job, workspace: Workspace, reporter: Reporter) -> Found:
     """
     from detectors.tracking.link import track_people
     from pipeline.stages.detect import detect_people, stored_people
+    from pipeline.stages.motion import camera_motion, seen_camera
 
     settings = job.settings
     with reporter.stage("detect", expected_frames(job.video, settings)) as advance:
         warnings = detect_people(
             job.video.path, job.detector, workspace, start_s=settings.start, end_s=settings.end, on_progress=advance,
-            fps=settings.fps,
+            fps=settings.fps, background=settings.follows_background,
         )  # fmt: skip
     people = ((frame.frame_index, frame.time_s, frame.people) for frame in stored_people(workspace))
-    return Found(choose_people(track_people(people), settings), workspace.frames("people"), warnings)
+    tracks = choose_people(track_people(people), settings)
+    motion = camera_motion(settings, job.camera, workspace)
+    return Found(tracks, len(motion), motion, seen_camera(job.camera, motion), warnings)
 
 
 def lift(job: Job, found: Found, reporter: Reporter) -> Result:
     """The tracks in metres, with the record of how they were made; the reporter is told every warning."""
     with reporter.stage("lift", sum(map(len, found.tracks))) as advance:
-        tracks = job.lifter.lift(found.tracks, job.camera, lambda done, total: advance(done))
+        tracks = job.lifter.lift(found.tracks, found.camera, lambda done, total: advance(done))
     warnings = list(found.warnings)
     if not tracks:
         what = "people were found, but never enough of a body to lift" if found.tracks else "nobody was found"
@@ -180,7 +192,7 @@ def lift(job: Job, found: Found, reporter: Reporter) -> Result:
     for text in warnings:
         reporter.warn(text)
     metadata = build_metadata(
-        camera=job.camera,
+        camera=found.camera,
         prior=job.prior.describe(),
         detector=job.detector.describe(),
         preset=job.settings.preset,
@@ -189,7 +201,7 @@ def lift(job: Job, found: Found, reporter: Reporter) -> Result:
         video=job.video,
         warnings=warnings,
     )
-    return Result(tuple(tracks), job.camera, metadata)
+    return Result(tuple(tracks), found.camera, metadata)
 
 
 def write(job: Job, result: Result, outputs: Sequence[Path], frames: int, reporter: Reporter) -> None:
@@ -237,6 +249,7 @@ def _workspace(job: Job, outputs: Sequence[Path], *, resume: bool) -> Iterator[W
         "start": job.settings.start,
         "end": job.settings.end,
         "fps": job.settings.fps,
+        "background": job.settings.follows_background,
     }
     workspace = Workspace.beside(outputs[0], fingerprint(job.video.path, made_by, pictures_of(job.video.path)))
     if not resume:

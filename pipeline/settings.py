@@ -96,6 +96,13 @@ class RunSettings:
     ] = None
     focal_px: Annotated[float | None, Option("Focal length in pixels", "F", above=0)] = None
     camera: Annotated[Path | None, Option("Calibration, .toml or .json", "FILE")] = None
+    camera_motion: Annotated[
+        Literal["auto", "still", "off"],
+        Option("How the camera moved: found in the background, it stood still, or left alone"),
+    ] = "auto"
+    camera_path: Annotated[
+        Path | None, Option("Where the camera was in every frame: TUM, or images.txt of COLMAP", "FILE")
+    ] = None
     person_height: Annotated[
         float | None, Option("Standing height of the people in metres, sets the scale", "M", 0.3, 2.6)
     ] = None
@@ -133,12 +140,19 @@ class RunSettings:
         if len(given) > 1:
             flags = " and ".join(SETTINGS[name].flag for name in given)
             raise InputError(f"{flags} say the same thing twice; give one of them")
+        if self.camera_path is not None and self.camera_motion != "auto":
+            raise InputError(f"--camera-path and --camera-motion {self.camera_motion} contradict each other; give one")
         if self.start is not None and self.end is not None and self.start >= self.end:
             raise InputError(f"--start {self.start:g} must lie before --end {self.end:g}")
 
     def detector_options(self) -> DetectorOptions:
         """What detectors are told."""
         return DetectorOptions(**{field.name: getattr(self, field.name) for field in fields(DetectorOptions)})
+
+    @property
+    def follows_background(self) -> bool:
+        """Whether the motion of the camera is to be found in the picture."""
+        return self.camera_motion == "auto" and self.camera_path is None
 
     def describe(self) -> dict[str, Any]:
         """Every setting, as JSON values."""

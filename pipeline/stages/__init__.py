@@ -1,1 +1,1 @@
-"""The first steps of a run on one video: the ``camera`` that was given or guessed, and people found (``detect``)."""
+"""The first steps of a run on one video: people are found (``detect``), by which ``camera``, and its ``motion``."""

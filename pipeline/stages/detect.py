@@ -1,8 +1,11 @@
-"""The first stage of a run: people in every frame, stored chunk by chunk so that a killed run goes on where it was."""
+"""The first stage of a run: people in every frame and the background behind them.
+
+Stored chunk by chunk, so that a killed run goes on where it was.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
@@ -11,16 +14,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.background.follow import BackgroundFollower, FrameBackground
+from detectors.background.points import BackgroundPoints
 from detectors.base import BatchPoseDetector, PoseDetector
 from detectors.people import Person2D
+from pipeline.files.background import pack_background, sound_background, unpack_background
 from pipeline.files.workspace import FramePeople, Workspace, pack_people, sound_people, unpack_people
 from pipeline.media.decode import Frame, read_frames
 from pipeline.media.prefetch import prefetch
 from pipeline.progress import Advance
 
-__all__ = ["CHUNK", "detect_people", "stored_people"]
+__all__ = ["CHUNK", "detect_people", "stored_background", "stored_frames", "stored_people"]
 
-_PEOPLE, _WARNINGS = "people", "warnings"
+_PEOPLE, _BACKGROUND, _WARNINGS = "people", "background", "warnings"
 #: frames that are stored together; what a killed run loses at most
 CHUNK = 64
 
@@ -34,61 +40,150 @@ def detect_people(
     end_s: float | None,
     on_progress: Advance,
     fps: float | None = None,
+    background: bool = False,
 ) -> list[str]:
     """Detect in all frames that the workspace does not hold yet.
 
     Memory does not depend on the length of the video: a chunk is written every ``CHUNK`` frames. What this stage
     would not have written is made anew.
 
+    Args:
+        source: the video.
+        detector: finds people.
+        workspace: where chunks are stored.
+        start_s, end_s: the part that is looked at; None is from the beginning, to the end.
+        on_progress: told how many frames are done.
+        fps: of films without times.
+        background: follow points of the background, too; the same in all runs of a workspace.
+
     Returns:
         What the user should know about the input, for example that it is cut off.
     """
-    _keep_sound(workspace, detector.layout)
+    _keep_sound(workspace, detector.layout, background=background)
     if workspace.is_complete(_PEOPLE):
         return [str(text) for arrays in workspace.chunks(_WARNINGS) for text in arrays["text"]]
     last: FramePeople | None = None
+    follower = _Follower(workspace) if background else None
     for arrays in workspace.chunks(_PEOPLE):
         last = [last, *unpack_people(arrays)][-1]
+        if follower is not None:
+            follower.pass_over(arrays)
     done = workspace.count(_PEOPLE) * CHUNK
     warnings: list[str] = []
-    pending: list[FramePeople] = []
+    people: list[FramePeople] = []
+    behind: list[FrameBackground] = []
+
+    def store() -> None:
+        arrays = pack_people(people, detector.layout)
+        if follower is not None:
+            arrays |= pack_background(behind)
+        workspace.append(_PEOPLE, workspace.count(_PEOPLE), arrays)
+        if follower is not None:
+            follower.store(people[-1].frame_index)
+        people.clear()
+        behind.clear()
+
     begin_s = last.time_s if last else start_s
     frames = read_frames(source, start_s=begin_s, stop_s=end_s, on_warning=warnings.append, fps=fps)
     with closing(prefetch(frames)) as stream:
-        new = (frame for frame in stream if last is None or frame.index > last.frame_index)
-        for found in _detected(new, detector, last.people if last else ()):
-            pending.append(found)
+        known: Iterator[Frame] = stream
+        if follower is not None and last is not None and follower.needs_picture:
+            known = _first_to(follower, stream, last.frame_index)
+        new = (frame for frame in known if last is None or frame.index > last.frame_index)
+        for frame, found in _detected(new, detector, last.people if last else ()):
+            people.append(found)
+            if follower is not None:
+                behind.append(follower.follow(frame, found.people))
             done += 1
             on_progress(done)
-            if len(pending) == CHUNK:
-                workspace.append(_PEOPLE, workspace.count(_PEOPLE), pack_people(pending, detector.layout))
-                pending = []
-    if pending:
-        workspace.append(_PEOPLE, workspace.count(_PEOPLE), pack_people(pending, detector.layout))
+            if len(people) == CHUNK:
+                store()
+    if people:
+        store()
     workspace.discard(_WARNINGS)
     workspace.append(_WARNINGS, 0, {"text": np.array(warnings, dtype=np.str_)})
     workspace.complete(_PEOPLE)
     return warnings
 
 
-def _keep_sound(workspace: Workspace, layout: str) -> None:
+def _keep_sound(workspace: Workspace, layout: str, *, background: bool) -> None:
     """Have the workspace forget what this stage would not have written."""
     last: tuple[int, float] | None = None
 
     def sound(index: int, arrays: Mapping[str, NDArray[Any]]) -> bool:
         nonlocal last
         before, last = last, (int(arrays["frame_index"][-1]), float(arrays["time_s"][-1]))
-        return sound_people(arrays, layout, before)
+        behind = {name: array for name, array in arrays.items() if background and name.startswith("background_")}
+        people = {name: array for name, array in arrays.items() if name not in behind}
+        return sound_people(people, layout, before) and (
+            not background or sound_background(behind, len(people["time_s"]))
+        )
+
+    def goes_on(index: int, arrays: Mapping[str, NDArray[Any]]) -> bool:
+        BackgroundFollower(arrays)
+        return index == 0 and arrays["frame_index"].shape == ()
 
     workspace.keep_sound(_PEOPLE, sound)
+    workspace.keep_sound(_BACKGROUND, goes_on)
     workspace.keep_sound(_WARNINGS, lambda _, arrays: [(a.dtype.kind, a.ndim) for a in arrays.values()] == [("U", 1)])
     # What is to be said of a film shows when all of it is decoded.
     if workspace.is_complete(_PEOPLE) and workspace.count(_WARNINGS) != 1:
         workspace.discard(_PEOPLE)
 
 
-def _detected(frames: Iterable[Frame], detector: PoseDetector, people: tuple[Person2D, ...]) -> Iterator[FramePeople]:
-    """The people of each frame, ``people`` being those before the first; several frames at once if that is faster.
+class _Follower:
+    """The background follower of a run that may go on where a killed one was.
+
+    Its state is stored beside the chunks, the newest only. Where that was lost, it takes over from what is known of the
+    last frame.
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._follower = BackgroundFollower()
+        self._state: Mapping[str, NDArray[Any]] | None = next(workspace.chunks(_BACKGROUND), None)
+        self._last: FrameBackground | None = None
+        self._next = 0
+        self.needs_picture = False
+
+    def pass_over(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """A stored chunk; the last of them says where to go on."""
+        start, ids = arrays["background_start"], arrays["background_id"]
+        rows = slice(int(start[-2]), int(start[-1]))
+        self._last = FrameBackground(ids[rows], arrays["background_px"][rows])
+        self._next = max(self._next, int(ids.max(initial=-1)) + 1)
+        self.needs_picture = self._state is None or int(self._state["frame_index"]) != int(arrays["frame_index"][-1])
+        if self._state is not None and not self.needs_picture:
+            self._follower = BackgroundFollower(self._state)
+
+    def begin(self, frame: Frame) -> None:
+        """Take over in the last frame that is stored."""
+        if self._last is not None:
+            self._follower = BackgroundFollower()
+            self._follower.begin(frame.image, self._last.point_id, self._last.xy_px, self._next)
+
+    def follow(self, frame: Frame, people: Sequence[Person2D]) -> FrameBackground:
+        if frame.patched:
+            return FrameBackground(np.zeros(0, np.int64), np.zeros((0, 2), np.float32))
+        return self._follower.follow(frame.image, people, frame.time_s)
+
+    def store(self, frame_index: int) -> None:
+        self._workspace.discard(_BACKGROUND)
+        self._workspace.append(_BACKGROUND, 0, self._follower.state() | {"frame_index": np.array(frame_index)})
+
+
+def _first_to(follower: _Follower, frames: Iterable[Frame], index: int) -> Iterator[Frame]:
+    """The frames, of which the one with that index goes to the follower, too."""
+    for frame in frames:
+        if frame.index == index:
+            follower.begin(frame)
+        yield frame
+
+
+def _detected(
+    frames: Iterable[Frame], detector: PoseDetector, people: tuple[Person2D, ...]
+) -> Iterator[tuple[Frame, FramePeople]]:
+    """Each frame and its people, ``people`` being those before the first; several frames at once if that is faster.
 
     In frames that the decoder patched up nobody is looked for: what stands there may be of another time.
     """
@@ -99,14 +194,24 @@ def _detected(frames: Iterable[Frame], detector: PoseDetector, people: tuple[Per
             whole = [frame.image for frame in batch if not frame.patched]
             found = iter(detector.detect_batch(whole) if whole else ())
             for frame in batch:
-                yield FramePeople(frame.index, frame.time_s, () if frame.patched else tuple(next(found)))
+                yield frame, FramePeople(frame.index, frame.time_s, () if frame.patched else tuple(next(found)))
         return
     for frame in frames:
         people = () if frame.patched else tuple(detector.detect(frame.image, people, frame.index))
-        yield FramePeople(frame.index, frame.time_s, people)
+        yield frame, FramePeople(frame.index, frame.time_s, people)
 
 
 def stored_people(workspace: Workspace) -> Iterator[FramePeople]:
     """Every frame that was looked at, in order, one chunk in memory at a time."""
     for arrays in workspace.chunks(_PEOPLE):
         yield from unpack_people(arrays)
+
+
+def stored_background(workspace: Workspace) -> BackgroundPoints:
+    """The background of every frame; raises UntrustedFileError if it was not followed."""
+    return unpack_background(workspace.chunks(_PEOPLE))
+
+
+def stored_frames(workspace: Workspace) -> NDArray[np.int64]:
+    """``[F]`` indices of the frames that were looked at."""
+    return np.concatenate([np.zeros(0, np.int64), *(arrays["frame_index"] for arrays in workspace.chunks(_PEOPLE))])

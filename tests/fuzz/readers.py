@@ -48,6 +48,7 @@ from pipeline.results.exporters import save
 from pipeline.results.result import Result, load_result
 from pipeline.settings import load_settings
 from pipeline.stages.camera import load_camera
+from pipeline.stages.motion import load_camera_path
 from pipeline.train.data import load_motion
 from pipeline.train.pose_files import PrepareSettings
 from pipeline.train.prepare import prepare
@@ -198,6 +199,11 @@ def _cameras(folder: Path) -> None:
     (folder / "a.json").write_text(json.dumps(values))
     (folder / "b.json").write_text('{"fx": 500.5, "fy": 501, "cx": 320, "cy": 240}')
     (folder / "c.toml").write_text("fx = 500.5\nfy = 501\nimage_size = [1280, 960]\ndistortion = [0.1, 0.2, 0, 0, 0]\n")
+
+
+def _camera_paths(folder: Path) -> None:
+    (folder / "poses.txt").write_text("# t x y z qx qy qz qw\n0.0 1 2 3 0 0 0 1\n0.04 1 2 3.5 0 0.6 0 0.8\n")
+    (folder / "images.txt").write_text("1 1 0 0 0 0 0 0 1 a_1.png\n10 20 -1\n2 0.6 0 0.8 0 0.1 0 0 1 a_2.png\n\n")
 
 
 def _settings(folder: Path) -> None:
@@ -355,6 +361,7 @@ READERS: dict[str, Reader] = {
     "reference of several views": Reader(_reference, load_reference),
     "clips with the true motion": Reader(_clip, load_clips),
     "cameras": Reader(_cameras, _each(lambda path: load_camera(path, (640, 480))), inputs=300),
+    "camera paths": Reader(_camera_paths, _each(lambda path: load_camera_path(path, np.arange(2))), inputs=300),
     "settings": Reader(_settings, _each(lambda path: load_settings(path, {})), inputs=200),
     "training of a prior": Reader(_training("prior"), _each(lambda path: read_train_settings(path, {}))),
     "training of an initialiser": Reader(

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -194,6 +195,21 @@ def test_pictures_need_the_video_of_the_result(tmp_path: Path, room: Path) -> No
         result.render(room, tmp_path / "a.npz")
     result.render(room, tmp_path / "a.gif", gif_width=100)
     assert {path.name for path in tmp_path.iterdir()} == {"a.gif", "room.png"}
+
+
+def test_pictures_say_what_their_format_cannot_show(tmp_path: Path) -> None:
+    for number in range(3):
+        Image.new("RGB", (64, 48), (120, 130, 20 * number)).save(tmp_path / f"{number}.png")
+    # A picture in a quarter of an hour.
+    result = zv.Result((), zv.Camera.from_fov(55, (64, 48)), {"settings": {"fps": 1 / 900}})
+    with pytest.warns(
+        UserWarning, match=r"gaps that \.gif cannot show: no picture stays for longer than 655 s"
+    ) as caught:
+        result.render(tmp_path, tmp_path / "a.gif", gif_width=64)
+    assert len(caught) == 1 and caught[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        result.render(tmp_path, tmp_path / "a.mp4")
 
 
 def imported(folder: Path, code: str) -> subprocess.CompletedProcess[str]:

@@ -17,7 +17,7 @@ from lifting.live.lifter import LivePose
 from lifting.live.tracks import live_track
 from pipeline.files.atomic import atomic_path, claimed
 from pipeline.live.slot import Closed, Slot
-from pipeline.results.exporters import open_writer, takes_pictures, write_data
+from pipeline.results.exporters import cut_gaps, open_writer, takes_pictures, write_data
 from pipeline.results.result import Result
 
 __all__ = ["Moment", "Recorder"]
@@ -44,11 +44,16 @@ class Recorder:
 
     Raises:
         OutputError: a file cannot be written there.
+
+    Attributes:
+        error: what went wrong, or None.
+        warnings: after ``finish``, what the user should know of the files, one sentence each.
     """
 
     def __init__(self, outputs: Sequence[Path], camera: Camera, metadata: Mapping[str, Any]) -> None:
         self.outputs = tuple(outputs)
         self.error: BaseException | None = None
+        self.warnings: list[str] = []
         self._camera, self._metadata = camera, metadata
         self._films = [path for path in outputs if takes_pictures(path)]
         self._data = [path for path in outputs if not takes_pictures(path)]
@@ -123,6 +128,8 @@ class Recorder:
                     # A writer without a frame has no file to finish.
                     for writer in writers:
                         writer.abort()
+            for path, writer in zip(self._films, writers, strict=True):
+                self.warnings += cut_gaps(path, writer)
         except BaseException as error:
             self.error = error
             self._pictures_in.close()

@@ -93,6 +93,7 @@ class Session:
     ) -> None:
         self.meter, self.feed = meter, feed
         self.written: list[Path] = []
+        self.warnings: list[str] = []
         self.end: End | None = None
         self._source, self._detector, self._lifter, self._camera = source, detector, lifter, camera
         self._shown_elsewhere, self._encode, self._new_recorder = shown_elsewhere, encode, new_recorder
@@ -309,6 +310,7 @@ class Session:
             recorder, self._recorder = self._recorder, None
         if recorder is not None:
             self.written += recorder.finish()
+            self.warnings += recorder.warnings
 
 
 class _Items(Protocol[T_co]):

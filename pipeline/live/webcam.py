@@ -105,6 +105,8 @@ def run_webcam(wanted: Wanted, settings: RunSettings, say: Callable[[str], None]
             code = _wait(session, window, wanted.seconds, stopped)
         finally:
             session.close()
+        for text in session.warnings:
+            say(text)
         say(_summary(session))
     end = session.end
     if end is not None and end.error is not None:

@@ -26,6 +26,7 @@ __all__ = [
     "Exporter",
     "check_format",
     "check_outputs",
+    "cut_gaps",
     "open_writer",
     "save",
     "takes_pictures",
@@ -77,6 +78,16 @@ def open_writer(path: Path, options: PictureOptions | None = None) -> FrameWrite
     check_format(path, PICTURES)
     writer: FrameWriter = _load(PICTURES, path)(path, options)
     return writer
+
+
+def cut_gaps(path: Path, writer: FrameWriter) -> list[str]:
+    """What to tell of a finished film that is shorter than the times of its frames: a sentence, or nothing."""
+    if not writer.cut_s:
+        return []
+    return [
+        f"the times of the video have gaps that {path.suffix} cannot show: no picture stays for longer than "
+        f"{writer.max_shown_s:.0f} s there, and {writer.cut_s:.0f} s were left out"
+    ]
 
 
 def write_data(path: Path, result: Result) -> None:

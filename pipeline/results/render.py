@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pipeline.media.decode import Frame, VideoInfo, read_frames
 from pipeline.media.prefetch import prefetch
 from pipeline.progress import Advance
-from pipeline.results.exporters import open_writer
+from pipeline.results.exporters import cut_gaps, open_writer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -79,12 +79,8 @@ def _written(
             for writer in writers:
                 writer.write(pictures[writer.max_width], time_s)
             yield done
-    warnings += [
-        f"the times of the video have gaps that {output.suffix} cannot show: no picture stays for longer than "
-        f"{writer.max_shown_s:.0f} s there, and {writer.cut_s:.0f} s were left out"
-        for output, writer in zip(outputs, writers, strict=True)
-        if writer.cut_s
-    ]
+    for output, writer in zip(outputs, writers, strict=True):
+        warnings += cut_gaps(output, writer)
 
 
 def _composed(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +67,8 @@ class Result:
     ) -> None:
         """Draw the people over the video and in 3D beside it; the extension decides (``exporters.PICTURES``).
 
+        Gaps in the times that the format cannot show are cut, and said by ``warnings.warn``.
+
         Args:
             video: what the result was made of.
             out: file to write, whole or not at all; one of that name is replaced.
@@ -92,7 +95,9 @@ class Result:
         start_s = made_with.get("start") if start_s is None else start_s
         end_s = made_with.get("end") if end_s is None else end_s
         with atomic_path(out) as part:
-            render(self, info, [part], PictureOptions(gif_width, gif_fps), start_s, end_s, lambda done: None)
+            said = render(self, info, [part], PictureOptions(gif_width, gif_fps), start_s, end_s, lambda done: None)
+        for text in said:
+            warnings.warn(text, stacklevel=2)
 
     def record(self) -> dict[str, Any]:
         """The metadata as files hold it: plain JSON values, with the camera that the result has."""

@@ -367,6 +367,15 @@ class TestRecorder:
         np.testing.assert_allclose(first.joints_m[0], pose(1).joints_m, atol=1e-5)
         assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "a.npz"]
 
+    def test_gaps_that_a_format_cannot_show_are_told(self, tmp_path: Path) -> None:
+        recorder = Recorder([tmp_path / "a.gif", tmp_path / "a.mp4"], CAMERA, {})
+        for n in range(3):
+            recorder.add(Moment(picture(), (), 1000.0 * n))
+            time.sleep(0.05)
+        assert len(recorder.finish()) == 2
+        (text,) = recorder.warnings
+        assert "gaps that .gif cannot show" in text and "s were left out" in text
+
     def test_without_a_frame_there_is_no_file(self, tmp_path: Path) -> None:
         recorder = Recorder([tmp_path / "a.mp4", tmp_path / "a.npz"], CAMERA, {})
         assert recorder.finish() == ()

@@ -2,7 +2,8 @@
 
 Every count and shape that a file declares is compared with the size of the file and with ``Limits`` first, which a user
 can raise. What cannot be used raises ``UntrustedFileError``. By kind: ``arrays`` (.npz, .npy), ``pickles``, ``texts``
-(plain, JSON, TOML), ``weights`` (safetensors, checkpoints), ``hdf5``, ``images`` and ``heif`` (pictures made of tiles).
+(plain, JSON, TOML), ``weights`` (safetensors, checkpoints), ``hdf5``, ``images``, ``heif`` (made of
+tiles) and ``webp`` (animated).
 """
 
 from assets.untrusted.limits import LIMITS, Limits, UntrustedFileError, limits_in_force, raised

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from assets.untrusted.images import check_pixels, exif_focal_35mm, exif_orientation
 from pipeline.errors import InputError, as_input_error
 from pipeline.media import demux, tiles
+from pipeline.media.animation import animated, animation_of
 from pipeline.media.damage import Damage
 from pipeline.media.orientation import EXIF, Orientation, side_data
 from pipeline.media.pictures import pictures_of, probe_pictures, read_pictures
@@ -114,14 +116,15 @@ def probe(path: str | Path, fps: float | None = None) -> VideoInfo:
 
 
 def _probe_file(path: Path, given_fps: float | None = None) -> VideoInfo:
-    container, stream = demux.open_video(path)
+    source = _Source.open(path)
+    container, stream = source.container, source.stream
     with container:
         first: av.VideoFrame | None = None
         times: list[float] = []
-        problems, grid = demux.Problems(), tiles.grid_of(path, container, stream)
-        if grid is not None:
-            first = next(tiles.composed(container, grid, problems), None)
-        for count, packet in enumerate(demux.read_packets(container, stream, problems) if grid is None else ()):
+        problems = demux.Problems()
+        if source.made:
+            first = next(source.frames(problems), None)
+        for count, packet in enumerate(() if source.made else demux.read_packets(container, stream, problems)):
             if packet.pts is not None and packet.time_base is not None:
                 times.append(float(packet.pts * packet.time_base))
             if first is None:
@@ -132,13 +135,16 @@ def _probe_file(path: Path, given_fps: float | None = None) -> VideoInfo:
                 break
         if first is None:
             raise _no_frames(path)
-        is_image = demux.is_still(container) or grid is not None
-        layout = _Layout.of(path, first, stream, is_image, grid)
-        exif = {} if grid is None else {"FocalLengthIn35mmFilm": exif_focal_35mm(grid.exif)}
+        is_image, layout = source.is_image, _Layout.of(source, first)
+        exif = {} if source.grid is None else {"FocalLengthIn35mmFilm": exif_focal_35mm(source.grid.exif)}
         fps, duration = demux.stated_frame_rate(stream, times), demux.stated_duration(container, stream)
         if given_fps is not None and demux.is_raw(stream):
             fps = given_fps
         estimate = stream.frames or (round(duration * fps) if duration else None)
+        if source.durations_ms:
+            times = [ms / 1000 for ms in accumulate(source.durations_ms, initial=0)]
+            duration, estimate = times[-1], len(source.durations_ms)
+            fps = estimate / duration
         width, height = layout.upright_size
         return VideoInfo(
             path=path,
@@ -195,10 +201,11 @@ def _read_file(
     path: Path, warn: Callable[[str], None], first_s: float = 0.0, end_s: float = math.inf, fps: float | None = None
 ) -> Iterator[Frame]:
     """The frames of one file; arguments as of ``read_frames``."""
-    container, stream = demux.open_video(path)
+    source = _Source.open(path)
+    container, stream = source.container, source.stream
     with container:
-        streams, grid = [each.index for each in demux.film_streams(container)], tiles.grid_of(path, container, stream)
-        if len(streams) > 1 and grid is None:
+        streams = [each.index for each in demux.film_streams(container)]
+        if len(streams) > 1 and not source.made:
             codec = stream.codec_context
             warn(
                 f"{path} has {len(streams)} video streams; number {streams.index(stream.index) + 1} is used, of "
@@ -213,14 +220,14 @@ def _read_file(
                 f"{path} is a stream without times; {rate:g} frames a second are a guess, as are all times; "
                 "--fps sets the rate"
             )
-        elif fps is not None and not demux.is_raw(stream) and not demux.is_still(container) and grid is None:
+        elif fps is not None and not demux.is_raw(stream) and not source.is_image:
             warn(f"{path} has times of its own; --fps is for pictures and raw streams, and was not used")
         clock, damage = demux.Clock(period_s), Damage(period_s)
         layout: _Layout | None = None
         index, yielded, time_s, shown_s, finished, resized = -1, 0, 0.0, 0.0, True, False
-        for decoded, stamp in demux.with_times(_decoded(container, stream, grid, problems)):
+        for decoded, stamp in demux.with_times(source.frames(problems)):
             if layout is None:
-                layout = _Layout.of(path, decoded, stream, demux.is_still(container) or grid is not None, grid)
+                layout = _Layout.of(source, decoded)
             elif (decoded.width, decoded.height) != layout.coded_size and not resized:
                 resized = True
                 warn(f"{path} changes its picture size; all frames are fitted into that of the first one")
@@ -244,14 +251,57 @@ def _read_file(
             warn(sentence)
         if problems.damaged:
             warn(f"{path} is damaged: {problems.damaged} unreadable part(s) were left out")
-        if finished and grid is None:
+        if finished and source.grid is None:
             known = demux.states_own_duration(container, stream)
             expected = demux.stated_duration(container, stream) if known else None
+            if source.durations_ms:
+                expected = sum(source.durations_ms) / 1000
             # The count guards against edit lists and long sound tracks, the time against wrong counts.
             late = expected is not None and expected - time_s - shown_s > max(0.5, 0.03 * expected, 2 * period_s)
             if problems.broken_off or (late and not 0 < stream.frames <= index + 1):
                 promised = f", it should last {expected:.1f} s" if expected is not None else ""
                 warn(f"{path} seems cut off: decoded {index + 1} frames up to {time_s:.1f} s{promised}")
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A file that is open, and who makes frames of it: FFmpeg, or, where that gives only parts or nothing, we.
+
+    Attributes:
+        grid: of a picture made of tiles.
+        durations_ms: of an animation that FFmpeg does not decode, for each picture.
+    """
+
+    path: Path
+    container: InputContainer
+    stream: VideoStream
+    grid: TileGrid | None
+    durations_ms: tuple[int, ...]
+
+    @classmethod
+    def open(cls, path: Path) -> _Source:
+        container, stream = demux.open_video(path)
+        try:
+            grid, durations = tiles.grid_of(path, container, stream), animation_of(path, container)
+        except BaseException:
+            container.close()
+            raise
+        return cls(path, container, stream, grid, durations)
+
+    @property
+    def made(self) -> bool:
+        return self.grid is not None or bool(self.durations_ms)
+
+    @property
+    def is_image(self) -> bool:
+        return self.grid is not None or (not self.durations_ms and demux.is_still(self.container))
+
+    def frames(self, problems: demux.Problems) -> Iterator[av.VideoFrame]:
+        if self.durations_ms:
+            return animated(self.path, self.durations_ms, problems)
+        if self.grid is not None:
+            return tiles.composed(self.container, self.grid, problems)
+        return demux.decode_all(self.container, self.stream, problems)
 
 
 @dataclass(frozen=True)
@@ -264,20 +314,20 @@ class _Layout:
     sample_aspect_ratio: float
 
     @classmethod
-    def of(
-        cls, path: Path, frame: av.VideoFrame, stream: VideoStream, is_image: bool, grid: TileGrid | None
-    ) -> _Layout:
-        ratio = float(stream.sample_aspect_ratio or 1)
+    def of(cls, source: _Source, frame: av.VideoFrame) -> _Layout:
+        ratio = float(source.stream.sample_aspect_ratio or 1)
         # In pictures it is a print density; viewers ignore it, too.
-        if is_image or not 0.1 <= ratio <= 10:
+        if source.is_image or not 0.1 <= ratio <= 10:
             ratio = 1.0
         square = _squared((frame.width, frame.height), ratio)
         with as_input_error():
-            check_pixels(path, *square)
-        if grid is not None:
-            orientation = tiles.orientation(grid)
+            check_pixels(source.path, *square)
+        if source.grid is not None:
+            orientation = tiles.orientation(source.grid)
+        elif source.is_image:
+            orientation = Orientation.from_exif(exif_orientation(source.path))
         else:
-            orientation = Orientation.from_exif(exif_orientation(path)) if is_image else Orientation.of_frame(frame)
+            orientation = Orientation.of_frame(frame)
         return cls((frame.width, frame.height), square, orientation, ratio)
 
     @property
@@ -312,14 +362,6 @@ def fitted(frame: av.VideoFrame, size: tuple[int, int], room: tuple[int, int]) -
     left, top = (room[0] - width) // 2, (room[1] - height) // 2
     canvas[top : top + height, left : left + width] = image
     return canvas
-
-
-def _decoded(
-    container: InputContainer, stream: VideoStream, grid: TileGrid | None, problems: demux.Problems
-) -> Iterator[av.VideoFrame]:
-    if grid is not None:
-        return tiles.composed(container, grid, problems)
-    return demux.decode_all(container, stream, problems)
 
 
 def _squared(size: tuple[int, int], ratio: float) -> tuple[int, int]:

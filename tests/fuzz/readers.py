@@ -291,6 +291,11 @@ def _watched(path: Path) -> None:
         assert all(text.isprintable() for text in told), told
 
 
+def _webp(folder: Path) -> None:
+    images = [Image.fromarray(picture(40 * number)) for number in range(4)]
+    images[0].save(folder / "x.webp", save_all=True, append_images=images[1:], duration=40)
+
+
 def _tiles(folder: Path) -> None:
     write_grid(folder / "x.heic", picture(99, (128, 64)), thumbnail=True, turn=1)
 
@@ -382,6 +387,7 @@ READERS: dict[str, Reader] = {
     "webm": _film("webm", "libvpx-vp9"),
     "gif": _film("gif", "gif", "rgb8"),
     "flv": Reader(_flv, lambda folder: _watched(folder / "x.flv"), inputs=250),
+    "animated webp": Reader(_webp, lambda folder: _watched(folder / "x.webp"), inputs=250),
     "tiles": Reader(_tiles, lambda folder: _watched(folder / "x.heic"), inputs=250),
     "pictures": Reader(_pictures, _seen, inputs=250),
 }

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image, features
 
 from lifting.geometry.camera import Camera
+from pipeline.errors import InputError
 from pipeline.live.source import open_source
 from pipeline.media.decode import probe, read_frames
 from pipeline.results.exporters import save
@@ -228,3 +229,30 @@ def test_pictures_one_behind_the_other_are_a_film(tmp_path: Path, exif: bool) ->
     np.testing.assert_allclose([frame.time_s for frame in frames], np.arange(12) / 25, atol=1e-6)
     assert {corners(frame.image) for frame in frames} == {"RG/BK"}
     assert [w for w in warnings if "25 frames a second are a guess" in w] == warnings
+
+
+def write_webp(path: Path, durations: list[int]) -> Path:
+    images = [Image.fromarray(picture(20 * number, (96, 64))) for number in range(len(durations))]
+    images[0].save(path, save_all=True, append_images=images[1:], duration=durations, lossless=True)
+    return path
+
+
+def test_an_animated_webp_is_a_film(tmp_path: Path) -> None:
+    path, said = write_webp(tmp_path / "a.webp", [40, 80, 0, 120, 40]), list[str]()
+    frames = list(read_frames(path, on_warning=said.append))
+    # Like browsers: what states no time stands for a tenth of a second.
+    np.testing.assert_allclose([frame.time_s for frame in frames], [0, 0.04, 0.12, 0.22, 0.34])
+    assert [int(frame.image[32, 48, 0]) // 20 for frame in frames] == list(range(5)) and not said
+    info = probe(path)
+    assert (info.width, info.height, info.frame_count, info.is_image) == (96, 64, 5, False)
+    assert info.duration_s == pytest.approx(0.38) and info.fps == pytest.approx(5 / 0.38)
+    assert info.variable_frame_rate
+    assert len(list(open_source(str(path)).frames())) == 5
+
+
+def test_an_animated_webp_that_is_cut_off_is_refused(tmp_path: Path) -> None:
+    path = write_webp(tmp_path / "a.webp", [40] * 10)
+    path.write_bytes(path.read_bytes()[:-100])
+    for read in (probe, lambda path: list(read_frames(path))):
+        with pytest.raises(InputError, match="not one frame of it can be decoded"):
+            read(path)

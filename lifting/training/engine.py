@@ -12,7 +12,8 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from assets.untrusted.weights import load_checkpoint
+from assets.untrusted.limits import damage
+from assets.untrusted.weights import check_weights, load_checkpoint
 from lifting.training.processes import Team
 
 __all__ = ["DataRecord", "Objective", "Pacing", "RunState", "describe", "fit", "rate"]
@@ -102,19 +103,27 @@ class RunState:
     def restore(self, path: Path, settings: Pacing, data: DataRecord | None = None) -> None:
         """Go on from a checkpoint of the same settings; only the number of steps may be another: the rate follows it.
 
-        Raises ValueError if others differ, or if the run learnt from other data. Of older checkpoints, settings that
-        they do not know have the defaults, and data that they do not name are taken to be the same.
+        Raises ValueError if others differ, if the run learnt from other data, or if the file is no checkpoint, and
+        RuntimeError if it is one of another network. Of older checkpoints, settings that they do not know have the
+        defaults, and data that they do not name are taken to be the same.
         """
         record = load_checkpoint(path)
-        # What an older version did not know of, it did as is the default now.
-        stored = _completed(record["settings"], asdict(type(settings)()))
+        with damage(path, "checkpoint of a training", "use another folder"):
+            # What an older version did not know of, it did as is the default now.
+            stored = _completed(dict(record["settings"]), asdict(type(settings)()))
+            files = {role: {**file, "name": str(file["name"])} for role, file in record.get("data", {}).items()}
+            check_weights(path, record["model_state_dict"])
+            check_weights(path, record["averaged"])
+            self._check_optimiser(record["optimiser"])
+            if type(record["step"]) is not int or record["step"] < 0:
+                raise ValueError("no number of a step")
         wanted = {**asdict(settings), "steps": stored["steps"]}
         if stored != wanted:
             changed = [name for name, value in wanted.items() if stored.get(name) != value]
             raise ValueError(f"{path} was trained with another {', '.join(changed)}; use the same or another folder")
-        for role, file in record.get("data", {}).items():
+        for role, file in files.items():
             given = (data or {}).get(role, file)
-            if given["sha256"] != file["sha256"]:
+            if given["sha256"] != file.get("sha256"):
                 raise ValueError(
                     f"{path} was trained with {file['name']} as {role}, and {given['name']} holds something else; "
                     "give the same file or another folder"
@@ -123,6 +132,22 @@ class RunState:
         self.averaged.load_state_dict(record["averaged"])
         self.optimiser.load_state_dict(record["optimiser"])
         self.step = record["step"]
+
+    def _check_optimiser(self, stored: dict[str, Any]) -> None:
+        """Raise an error if a state is not one of this optimiser: PyTorch only counts the parameters."""
+        own = self.optimiser.state_dict()["param_groups"]
+        for group, mine in zip(stored["param_groups"], own, strict=True):
+            # The rate follows the step; other versions of PyTorch know other settings.
+            if any(group[name] != mine[name] for name in (group.keys() & mine.keys()) - {"lr"}):
+                raise ValueError("another optimiser")
+        parameters = [parameter for group in self.optimiser.param_groups for parameter in group["params"]]
+        for number, state in stored["state"].items():
+            for name in ("exp_avg", "exp_avg_sq"):
+                moment = state[name]
+                if moment.shape != parameters[number].shape or not moment.isfinite().all():
+                    raise ValueError("moments of other parameters")
+            if not 0 <= float(state["step"]) < float("inf"):
+                raise ValueError("no number of a step")
 
 
 def _completed(stored: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import math
+import re
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from assets.untrusted.texts import read_text
 from pipeline.errors import InputError
 from pipeline.files.atomic import atomic_path
 from pipeline.progress import Reporter
@@ -144,38 +147,47 @@ def draw_curve(log: Path, picture: Path, figures: str) -> None:
         return
     from matplotlib.figure import Figure
 
-    with log.open(encoding="utf-8", newline="") as stream:
-        rows = list(csv.DictReader(stream))
+    rows = _rows(log)
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.add_subplot()
-    curves = {name: [float(row[name]) for row in rows] for name in (rows[0] if rows else ()) if name != "step"}
+    curves = {name: [row[name] for row in rows] for name in (rows[0] if rows else ()) if name != "step"}
     for name, values in curves.items():
         axes.plot([int(row["step"]) for row in rows], values, label=name)
     # A likelihood may be negative.
     positive = all(value > 0 for values in curves.values() for value in values)
     axes.set(xlabel="step", ylabel=figures, yscale="log" if positive else "linear")
-    axes.legend()
+    if curves:
+        axes.legend()
     with atomic_path(picture) as partial:
         figure.savefig(partial, dpi=120)
 
 
 def _best(log: Path) -> float:
     """The lowest mean validation loss so far, infinity before the first."""
+    means = (np.mean([row[name] for name in row if name not in ("step", "train")]) for row in _rows(log))
+    return min(map(float, means), default=float("inf"))
+
+
+def _rows(log: Path) -> list[dict[str, float]]:
+    """The rows of a log that are whole: a killed run may have left half a one, and people edit what they can."""
     if not log.exists():
-        return float("inf")
-    with log.open(encoding="utf-8", newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    return min(
-        (float(np.mean([float(row[name]) for name in row if name not in ("step", "train")])) for row in rows),
-        default=float("inf"),
-    )
+        return []
+    # As ``_append`` writes them, nothing is quoted.
+    head, *lines = (line.split(",") for line in read_text(log, errors="replace").splitlines() or [""])
+    rows = []
+    for line in lines:
+        with suppress(ValueError):
+            row = dict(zip(head, map(float, line), strict=True))
+            if 0 <= row.get("step", math.inf) < math.inf and len(row) == len(head) > 2:
+                rows.append(row)
+    return rows
 
 
 def _forget_after(log: Path, step: int) -> None:
     """Drop the rows of a killed run that its checkpoint does not know of: they will come again."""
     if log.exists():
-        lines = log.read_text("utf-8").splitlines(keepends=True)
-        kept = [line for line in lines[1:] if line.partition(",")[0].isdigit() and int(line.partition(",")[0]) <= step]
+        lines = read_text(log, errors="replace").splitlines(keepends=True)
+        kept = [line for line in lines[1:] if (found := re.match("[0-9]{1,15},", line)) and int(found[0][:-1]) <= step]
         log.write_text("".join(lines[:1] + kept), "utf-8")
 
 

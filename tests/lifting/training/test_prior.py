@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from assets.untrusted import UntrustedFileError
 from lifting.prior.network import ScoreNetwork
 from lifting.training import prior as trainer
 from lifting.training.engine import RunState, fit, rate
@@ -208,3 +211,34 @@ def test_a_checkpoint_cut_short_leaves_the_old_one(tmp_path: Path, monkeypatch: 
     assert (tmp_path / "c.pt").read_bytes() == whole
     monkeypatch.undo()
     assert resumed(tmp_path / "c.pt").step == 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda record: record.clear(),
+        lambda record: record.pop("settings"),
+        lambda record: record.update(settings=None),
+        lambda record: record.update(data={"data": "x"}),
+        lambda record: record.update(step=-1),
+        lambda record: record.update(step=1e9),
+        lambda record: next(iter(record["model_state_dict"].values())).fill_(np.inf),
+        lambda record: record.update(averaged=[1]),
+        lambda record: record.update(optimiser={}),
+        lambda record: record["optimiser"]["param_groups"][0].update(eps="none"),
+        lambda record: record["optimiser"]["param_groups"][0]["params"].pop(),
+        lambda record: record["optimiser"]["state"][0].update(exp_avg=torch.zeros(2)),
+        lambda record: record["optimiser"]["state"][0]["exp_avg_sq"].fill_(np.nan),
+        lambda record: record["optimiser"]["state"][0].update(step=None),
+    ],
+)
+def test_a_checkpoint_that_is_none_is_one_sentence(tmp_path: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    state, path = new_prior(SMALL, CPU), tmp_path / "c.pt"
+    run(state, np.random.default_rng(0).normal(size=(20, 17, 3)), SMALL, 1)
+    state.save(path, SMALL)
+    assert resumed(path).step == 1
+    record = torch.load(path)
+    change(record)
+    torch.save(record, path)
+    with pytest.raises(UntrustedFileError, match=r"c\.pt (is damaged or no checkpoint of a training|holds weights)"):
+        resumed(path)

@@ -23,6 +23,7 @@ from pipeline.errors import InputError
 from pipeline.progress import QuietReporter
 from pipeline.train.data import load_poses
 from pipeline.train.priors import train_prior
+from pipeline.train.run import _best, _forget_after, draw_curve
 from pipeline.train.settings import read_initialiser_settings, read_train_settings
 from tests.pipeline.command_line import refused, run
 
@@ -237,3 +238,19 @@ def test_the_mean_of_two_networks(tmp_path: Path) -> None:
     refused(run(*arguments[:3], "--out", "bad.safetensors", cwd=tmp_path), "two files")
     refused(run(*arguments, "--out", "bad.pth", cwd=tmp_path), "must end in .safetensors")
     assert not list(tmp_path.glob("bad*"))
+
+
+def test_a_log_that_is_damaged_costs_its_rows_only(tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    log.write_bytes(
+        b"step,train,a,b\n5,0.3,2,4\n10,x,1,1\n15,0.1,1\n\xff,1,1,1\n"
+        + "\u00b2,1,1,1\n".encode() + b"9" * 5000 + b",1,1,1\n20,nan,3,1\n25,0.1,1,"
+    )  # fmt: skip
+    assert _best(log) == 2.0
+    draw_curve(log, tmp_path / "curve.png", "loss")
+    _forget_after(log, 15)
+    assert log.read_text() == "step,train,a,b\n5,0.3,2,4\n10,x,1,1\n15,0.1,1\n"
+    for content in (b"", b"\0", b"a\n1\n", b"step,train,a\n"):
+        log.write_bytes(content)
+        assert _best(log) == np.inf
+        draw_curve(log, tmp_path / "curve.png", "loss")

@@ -7,6 +7,12 @@ from collections.abc import Iterator
 from unittest.mock import patch
 
 import pytest
+from hypothesis import settings
+
+# The same examples every time, and none kept: who wants others gives --hypothesis-seed or another profile.
+settings.register_profile("few", max_examples=40, deadline=None, derandomize=True, database=None)
+settings.register_profile("many", max_examples=500, deadline=None)
+settings.load_profile("few")
 
 # Threads of tests side by side would wait for each other. PyTorch reads this when it is imported, in any process.
 os.environ["OMP_NUM_THREADS"] = "1"

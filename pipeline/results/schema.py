@@ -115,7 +115,10 @@ def _video_record(video: VideoInfo) -> dict[str, Any]:
 
 
 def jsonable(value: Any) -> Any:
-    """The nearest value that strict JSON holds: arrays as lists, NaN as None, anything unknown as its Unicode text."""
+    """The nearest value that strict JSON holds: arrays as lists, NaN as None, anything unknown as its Unicode text.
+
+    Numbers that take more than 64 bits are texts, too: readers refuse them, ours among them.
+    """
     if is_dataclass(value) and not isinstance(value, type):
         value = asdict(value)
     if isinstance(value, Mapping):
@@ -124,9 +127,9 @@ def jsonable(value: Any) -> Any:
         return [jsonable(item) for item in (sorted(value) if isinstance(value, (set, frozenset)) else value)]
     if isinstance(value, (np.ndarray, np.generic)):
         return jsonable(value.tolist())
-    if isinstance(value, float):
-        return value if np.isfinite(value) else None
-    if value is None or isinstance(value, (bool, int)):
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    if value is None or isinstance(value, bool) or (isinstance(value, int | float) and -(2**63) < value < 2**63):
         return value
     # Names of files may hold bytes that are no UTF-8; no text file can.
     return str(value).encode("utf-8", "replace").decode("utf-8")

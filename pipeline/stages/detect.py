@@ -125,7 +125,10 @@ def _keep_sound(workspace: Workspace, layout: str, *, background: bool) -> None:
 
     workspace.keep_sound(_PEOPLE, sound)
     workspace.keep_sound(_BACKGROUND, goes_on)
-    workspace.keep_sound(_WARNINGS, lambda _, arrays: [(a.dtype.kind, a.ndim) for a in arrays.values()] == [("U", 1)])
+    texts = {"text": ("U", 1)}
+    workspace.keep_sound(
+        _WARNINGS, lambda _, arrays: {name: (a.dtype.kind, a.ndim) for name, a in arrays.items()} == texts
+    )
     # What is to be said of a film shows when all of it is decoded.
     if workspace.is_complete(_PEOPLE) and workspace.count(_WARNINGS) != 1:
         workspace.discard(_PEOPLE)

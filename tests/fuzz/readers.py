@@ -5,16 +5,22 @@ from __future__ import annotations
 import io
 import json
 import pickle
+import socket
 from collections.abc import Callable
+from contextlib import redirect_stderr, suppress
 from dataclasses import dataclass
+from functools import cache, partial
+from io import StringIO
 from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any
+from unittest.mock import patch
 
 import av
 import h5py
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, features
 from safetensors.torch import save_file
 
 from assets.untrusted import UntrustedFileError
@@ -24,7 +30,7 @@ from assets.untrusted.images import exif_focal_35mm, exif_orientation
 from assets.untrusted.pickles import load_pickle
 from assets.untrusted.texts import load_json, load_toml
 from assets.untrusted.weights import load_checkpoint, load_safetensors
-from detectors.layouts import COCO_17
+from detectors.layouts import COCO_17, H36M_17
 from detectors.openmmlab.checkpoints import read_weights
 from detectors.openmmlab.errors import ModelError
 from detectors.people import Person2D
@@ -33,25 +39,32 @@ from lifting.initial.weights import load_initialiser, load_templates, save_initi
 from lifting.prior.averaging import average
 from lifting.prior.network import ScoreNetwork
 from lifting.prior.weights import load_prior, save_prior
+from lifting.training.engine import Pacing, RunState
 from lifting.training.mocap.bvh import parse_bvh
 from lifting.training.mocap.skeleton_maps import parse_map
-from pipeline.errors import UserError
-from pipeline.evaluate.dataset import load_dataset
+from pipeline.errors import InputError, UserError
+from pipeline.evaluate.dataset import Measured, keep_sound_blocks, lifted_blocks, load_dataset, load_predictions
 from pipeline.evaluate.mocap import load_mocap
 from pipeline.evaluate.multiview import load_reference
+from pipeline.evaluate.subject import Subject
 from pipeline.evaluate.tables import figure_table, stored_rows
 from pipeline.evaluate.video import load_clips
-from pipeline.files.workspace import FramePeople, Workspace, pack_people, unpack_people
+from pipeline.files.workspace import Workspace
+from pipeline.live.feed import Feed, Picture
+from pipeline.live.server import PageServer
 from pipeline.media.decode import probe, read_frames
 from pipeline.progress import QuietReporter
 from pipeline.results.exporters import save
 from pipeline.results.result import Result, load_result
 from pipeline.settings import load_settings
+from pipeline.stages import detect as detection
 from pipeline.stages.camera import load_camera
+from pipeline.stages.detect import detect_people, stored_background, stored_people
 from pipeline.stages.motion import load_camera_path
 from pipeline.train.data import load_motion
 from pipeline.train.pose_files import PrepareSettings
 from pipeline.train.prepare import prepare
+from pipeline.train.run import _best, _forget_after
 from pipeline.train.settings import read_initialiser_settings, read_train_settings
 from tests.benchmark_files import WRITERS, people, write_mini_rgbd_packed
 from tests.pipeline.media.heif import write_grid
@@ -61,6 +74,9 @@ from tests.pipeline.train.walking import expected, names, walk, write_bvh
 
 ROOT = Path(__file__).parents[2]
 OURS = (UserError, UntrustedFileError)
+#: Seconds in which the server answers or closes.
+SERVER_S = 8
+_PACING = Pacing(steps=3, batch=4)
 
 
 @dataclass(frozen=True)
@@ -237,20 +253,148 @@ def _again(folder: Path) -> None:
     json.dumps(load_result(folder / "r.npz").record(), allow_nan=False)
 
 
-def _work(folder: Path) -> None:
-    work = Workspace(folder / "o.work", {"input": "x"})
-    box = np.array([0, 0, 9, 9], np.float32)
-    person = Person2D(np.ones((17, 2), np.float32), np.ones(17, np.float32), COCO_17.name, box, 0.5, 1)
-    for index in range(3):
-        work.append("people", index, pack_people([FramePeople(index, index / 30, (person,))], COCO_17.name))
-    work.complete("people")
+class _Everybody:
+    """A detector that takes no time."""
+
+    name, layout, chosen = "everybody", COCO_17.name, ""
+
+    def detect(self, image: Any, previous: Any = (), frame_index: int = 0) -> list[Person2D]:
+        box = np.array([0, 0, 9, 9], np.float32)
+        return [Person2D(np.full((17, 2), frame_index, np.float32), np.ones(17, np.float32), self.layout, box, 0.5, 1)]
+
+    def describe(self) -> dict[str, Any]:
+        return {"name": self.name}
 
 
-def _resumed(folder: Path) -> None:
+def _detected(folder: Path, background: bool = False) -> None:
     work = Workspace(folder / "o.work", {"input": "x"})
-    for chunk in work.chunks("people"):
-        unpack_people(chunk)
-    work.append("other", work.count("other"), {"a": np.zeros(2)})
+    span: dict[str, Any] = {"start_s": None, "end_s": None, "on_progress": lambda done: None}
+    with patch.object(detection, "CHUNK", 2):
+        detect_people(_film_beside(), _Everybody(), work, background=background, **span)
+    found = list(stored_people(work))
+    # Whatever was kept: all frames are there, each once, with what a detector may say.
+    assert [frame.frame_index for frame in found] == list(range(6))
+    assert work.is_complete("people") and work.frames("people") == 6
+    if background:
+        assert np.isfinite(stored_background(work).xy_px).all()
+
+
+@cache
+def _film_beside() -> Path:
+    """A film outside of the folder that is damaged."""
+    return write_video(Path(mkdtemp(prefix="zedo-fuzz-")) / "film.avi", range(0, 240, 40), codec="mpeg4")
+
+
+class _Lifted:
+    """A method that takes no time."""
+
+    count = 2
+
+    def lift(self, which: int, rays: Any, confidence: Any) -> Any:
+        return rays * (3 + which)
+
+    def cost(self, joints_m: Any, rays: Any, confidence: Any) -> Any:
+        return joints_m[:, 0, 2]
+
+    def describe(self) -> dict[str, Any]:
+        return {"preset": "none"}
+
+
+@cache
+def _measured() -> Measured:
+    writer, distance_m, scale = WRITERS["3dpw"]
+    with TemporaryDirectory() as folder:
+        writer(Path(folder), people(4, distance_m, scale))
+        return load_dataset("3dpw", Path(folder), stride=1)
+
+
+def _lifted(folder: Path) -> None:
+    method: Any = _Lifted()
+    subject = Subject(method, method, H36M_17.joints, 3, method.describe(), {})
+    work = Workspace(folder / "r.json.work", {"poses": "x"})
+    keep_sound_blocks(_measured(), subject, work)
+    for block in lifted_blocks(_measured(), subject, work, QuietReporter()):
+        assert np.isfinite(block.predicted).all() and block.predicted.shape[2:] == (17, 3)
+
+
+def _training_state(folder: Path) -> None:
+    state = RunState.of(ScoreNetwork(hidden=32), _PACING, torch.device("cpu"))
+    if (folder / "checkpoint.pt").exists():
+        try:
+            state.restore(folder / "checkpoint.pt", _PACING)
+        except RuntimeError as error:  # of another network
+            raise InputError(" ".join(str(error).split())) from error
+    for parameter in state.network.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    state.optimiser.step()
+    state.step = min(state.step + 1, _PACING.steps)
+    if not (folder / "checkpoint.pt").exists():
+        state.save(folder / "checkpoint.pt", _PACING, {"data": {"name": "a.npz", "sha256": "x"}})
+
+
+def _log(folder: Path) -> None:
+    (folder / "log.csv").write_text("step,train,standing,lying\n5,nan,0.2,0.4\n10,0.31,0.1,0.3\n15,0.3,0.1,0.2\n")
+
+
+def _logged(folder: Path) -> None:
+    _best(folder / "log.csv")
+    _forget_after(folder / "log.csv", 10)
+
+
+def _predictions(folder: Path) -> None:
+    np.savez(folder / "p.npz", joints_m=np.tile(_measured().poses.truth_m, (2, 1, 1, 1)))
+
+
+_REQUESTS = {
+    "look": b"GET /frame?after=-1 HTTP/1.1\r\nHost: localhost:8000\r\nSec-Fetch-Site: same-origin\r\n\r\n",
+    "press": b"POST /key?k=m HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Zedo: 1\r\nContent-Length: 2\r\n\r\nab",
+    "several": b"GET /status HTTP/1.1\r\nHost: [::1]:80\r\nAccept: */*\r\n\r\n" * 3,
+    "strange": b"POST /key?k=q HTTP/1.1\r\nHost: 127.0.0.1\r\nSec-Fetch-Site: cross-site\r\n\r\n",
+}
+
+
+def _requests(folder: Path) -> None:
+    for name, request in _REQUESTS.items():
+        (folder / name).write_bytes(request)
+
+
+@cache
+def _server() -> tuple[PageServer, list[str]]:
+    feed, keys = Feed(), []
+    feed.put(Picture(0, np.zeros((8, 8, 3), np.uint8), 0.0, 0.0, 0.0))
+    server = PageServer("127.0.0.1", 0, feed, lambda: {"fps": 1.0}, keys.append)
+    server.start()
+    return server, keys
+
+
+def _asked(folder: Path) -> None:
+    """Every request gets an answer, or the connection is closed; the next one is answered; nothing is complained of."""
+    server, keys = _server()
+    complaints = StringIO()
+    refused = ""
+    with redirect_stderr(complaints):
+        for path in sorted(folder.iterdir()):
+            answer = _exchange(server.port, path.read_bytes())
+            if not answer.startswith(b"HTTP/1.1 2") and path.name != "strange":
+                refused = repr(answer[:40])
+        assert _exchange(server.port, b"GET /status HTTP/1.0\r\nHost: localhost\r\n\r\n").startswith(b"HTTP/1.1 200 ")
+    assert not complaints.getvalue(), complaints.getvalue()
+    # What is refused presses nothing.
+    assert "q" not in keys or (folder / "strange").read_bytes() != _REQUESTS["strange"], keys
+    keys.clear()
+    if refused:
+        raise InputError(refused)
+
+
+def _exchange(port: int, sent: bytes) -> bytes:
+    answer = b""
+    # It may be closed with bytes unread, which resets it; it may not be kept open.
+    with socket.create_connection(("127.0.0.1", port), timeout=SERVER_S) as connection, suppress(ConnectionError):
+        connection.sendall(sent)
+        connection.shutdown(socket.SHUT_WR)
+        while part := connection.recv(1 << 16):
+            answer += part
+    return answer
 
 
 def _dataset(name: str) -> Reader:
@@ -298,6 +442,13 @@ def _webp(folder: Path) -> None:
 
 def _tiles(folder: Path) -> None:
     write_grid(folder / "x.heic", picture(99, (128, 64)), thumbnail=True, turn=1)
+
+
+def _avif(folder: Path) -> None:
+    Image.fromarray(picture(99)).save(folder / "x.avif", exif=Image.Exif())
+    frames = [Image.fromarray(picture(40 * number)) for number in range(4)]
+    frames[0].save(folder / "y.avif", save_all=True, append_images=frames[1:], duration=40)
+    write_grid(folder / "z.avif", picture(99, (128, 64)))
 
 
 def _pictures(folder: Path) -> None:
@@ -374,7 +525,13 @@ READERS: dict[str, Reader] = {
     ),
     "reports": Reader(_report, _each(lambda path: figure_table("", stored_rows(path)))),
     "results": Reader(_result, _again, inputs=300),
-    "work store": Reader(_work, _resumed, writes=True, inputs=250),
+    "predictions": Reader(_predictions, lambda folder: load_predictions(folder / "p.npz", _measured())),
+    "work store": Reader(_detected, _detected, writes=True, inputs=250),
+    "work store with background": Reader(*[partial(_detected, background=True)] * 2, writes=True, inputs=250),
+    "work store of evaluate": Reader(_lifted, _lifted, writes=True, inputs=250),
+    "training that goes on": Reader(_training_state, _training_state),
+    "log of a training": Reader(_log, _logged, writes=True, inputs=100),
+    "server": Reader(_requests, _asked, inputs=500),
     **{f"data set {name}": _dataset(name) for name in WRITERS},
     "data set mini-rgbd, packed": Reader(
         lambda folder: write_mini_rgbd_packed(folder, people(4, 0.9, 0.35)),
@@ -388,6 +545,7 @@ READERS: dict[str, Reader] = {
     "gif": _film("gif", "gif", "rgb8"),
     "flv": Reader(_flv, lambda folder: _watched(folder / "x.flv"), inputs=250),
     "animated webp": Reader(_webp, lambda folder: _watched(folder / "x.webp"), inputs=250),
+    **({"avif": Reader(_avif, _seen)} if features.check("avif") else {}),
     "tiles": Reader(_tiles, lambda folder: _watched(folder / "x.heic"), inputs=250),
     "pictures": Reader(_pictures, _seen, inputs=250),
 }

@@ -198,5 +198,7 @@ def test_warnings_that_are_none_are_found_anew(text: Any, tmp_path: Path) -> Non
     assert len(warnings) == 1 and found() == warnings
     replaced(tmp_path / "w", "warnings-000000", text=text)
     assert found() == warnings
+    replaced(tmp_path / "w", "warnings-000000", text=None, texts=np.array(["another"]))
+    assert found() == warnings
     (tmp_path / "w" / "warnings-000000.npz").write_bytes(b"damaged")
     assert found() == warnings

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pipeline.errors import InputError, UserError
 from pipeline.live.slot import Slot
 from pipeline.media.addresses import SCHEMES, limits, scheme, shown
+from pipeline.media.damage import Smear
 from pipeline.media.decode import VideoInfo, fitted, probe, read_frames
 from pipeline.media.demux import Problems, decode_packet, film_streams, shown_stream
 
@@ -212,6 +213,7 @@ class _Stream:
         self._closed = False
         size = (int(stream.codec_context.width), int(stream.codec_context.height))
         self._stream = stream
+        self._problems, self._smear = Problems(), Smear()
         self._decoded = self._frames()
         self._first: Any = None
         if min(size) < 1:
@@ -227,8 +229,8 @@ class _Stream:
             self._first = None
             if frame is None:
                 return
-            # Parts that were lost on the way are made up by the decoder.
-            if frame.is_corrupt:
+            # What was lost on the way is made up by the decoder.
+            if self._smear.covers(frame, time.perf_counter(), self._problems.damaged):
                 continue
             # Somebody may turn the camera of a phone: the size stays that of the first frame.
             yield fitted(frame, (frame.width, frame.height), size)
@@ -241,6 +243,7 @@ class _Stream:
                 return next(self._decoded, None)
             except av.InvalidDataError:
                 # It was damaged on its way; what follows may be whole.
+                self._problems.damaged += 1
                 self._decoded = self._frames()
             except (av.FFmpegError, OSError) as error:
                 if self._closed:
@@ -252,7 +255,7 @@ class _Stream:
 
     def _frames(self) -> Iterator[Any]:
         for packet in self._container.demux(self._stream):
-            yield from decode_packet(packet, Problems())
+            yield from decode_packet(packet, self._problems)
 
     def close(self) -> None:
         # The container is closed by the thread that reads it: closing it under a read would crash.

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-__all__ = ["Damage"]
+if TYPE_CHECKING:
+    import av
+
+__all__ = ["Damage", "Smear"]
 
 #: A hole is longer than this, seconds, and than so many frames.
 _HOLE_S, _HOLE_FRAMES = 0.25, 5
 #: Films whose steps are less often the usual one are recorded with pauses.
 _EVEN_SHARE = 0.9
 _NAMED = 5
+#: Decoders repair pictures bit by bit where key frames are rare; a person is seen again after about this time, seconds.
+_SMEARED_S = 2.0
 _PATCHED = "{} frames, patched up by the decoder, count"
 
 
@@ -58,6 +65,32 @@ class Damage:
         steps = np.asarray(self._steps)
         if self._holes and (np.abs(steps - np.median(steps)) < 0.5 * np.median(steps)).mean() >= _EVEN_SHARE:
             yield f"{path} has no new pictures from {_listed(self._holes)}"
+
+
+@dataclass
+class Smear:
+    """Which frames are damaged though the decoder says nothing: those that are predicted from damaged ones."""
+
+    _errors: int = 0
+    _until_s: float = -math.inf
+
+    def covers(self, frame: av.VideoFrame, time_s: float, errors: int) -> bool:
+        """Whether parts of a frame are made up: of itself, or of what it is predicted from.
+
+        Args:
+            frame: in the order of presentation.
+            time_s: its time.
+            errors: how often reading and decoding failed until now.
+        """
+        from av.video.frame import PictureType
+
+        # Nothing is predicted from what is B, as a rule.
+        if errors > self._errors or (frame.is_corrupt and frame.pict_type != PictureType.B):
+            self._until_s = time_s + _SMEARED_S
+        if frame.key_frame and not frame.is_corrupt:
+            self._until_s = -math.inf
+        self._errors = errors
+        return frame.is_corrupt or time_s < self._until_s
 
 
 def _listed(spans: list[tuple[float, float]]) -> str:

@@ -16,7 +16,7 @@ from assets.untrusted.images import check_pixels, exif_focal_35mm, exif_orientat
 from pipeline.errors import InputError, as_input_error
 from pipeline.media import demux, tiles
 from pipeline.media.animation import animated, animation_of
-from pipeline.media.damage import Damage
+from pipeline.media.damage import Damage, Smear
 from pipeline.media.orientation import EXIF, Orientation, side_data
 from pipeline.media.pictures import pictures_of, probe_pictures, read_pictures
 from pipeline.media.tone import to_rgb
@@ -43,7 +43,7 @@ class Frame:
         image: ``[H, W, 3]`` uint8 RGB, upright, square pixels; every frame of a file has the same size.
         index: position in the decoded stream, from 0, whatever part of it is read.
         time_s: presentation time in seconds after the first decoded frame of the file, strictly increasing.
-        patched: parts of the picture were damaged, and the decoder made them up.
+        patched: parts of the picture, or of one that it is predicted from, were damaged, and the decoder made them up.
     """
 
     image: NDArray[np.uint8]
@@ -222,7 +222,7 @@ def _read_file(
             )
         elif fps is not None and not demux.is_raw(stream) and not source.is_image:
             warn(f"{path} has times of its own; --fps is for pictures and raw streams, and was not used")
-        clock, damage = demux.Clock(period_s), Damage(period_s)
+        clock, damage, smear = demux.Clock(period_s), Damage(period_s), Smear()
         layout: _Layout | None = None
         index, yielded, time_s, shown_s, finished, resized = -1, 0, 0.0, 0.0, True, False
         for decoded, stamp in demux.with_times(source.frames(problems)):
@@ -237,10 +237,13 @@ def _read_file(
             if time_s >= end_s:
                 finished = False
                 break
-            damage.add(time_s, decoded.is_corrupt)
+            patched = decoded.is_corrupt
+            if not source.made and not source.is_image:
+                patched = smear.covers(decoded, time_s, problems.damaged)
+            damage.add(time_s, patched)
             if time_s >= first_s:
                 yielded += 1
-                yield Frame(layout.upright(decoded), index, time_s, decoded.is_corrupt)
+                yield Frame(layout.upright(decoded), index, time_s, patched)
         if index < 0:
             raise _no_frames(path)
         if not yielded:

@@ -189,6 +189,17 @@ def test_frames_that_the_decoder_patched_up_are_told(tmp_path: Path, extension: 
     assert len(list(open_source(str(path)).frames())) == 46
 
 
+@pytest.mark.parametrize(("gop", "last"), [(25, 49), (500, 80)])
+def test_what_is_predicted_from_damage_is_not_seen(tmp_path: Path, gop: int, last: int) -> None:
+    path = write_video(tmp_path / "a.avi", range(0, 4800, 40), codec="mpeg4", noise=True, gop_size=gop)
+    whole = [frame.image.astype(int) for frame in read_frames(path)]
+    spoil(path, [31])
+    frames = list(read_frames(path))
+    # Up to the next key frame, but not for longer than two seconds.
+    assert [frame.index for frame in frames if frame.patched] == list(range(31, last + 1))
+    assert np.abs(frames[40].image - whole[40]).max() > 30 and (gop > 25 or (frames[50].image == whole[50]).all())
+
+
 @pytest.mark.parametrize("extension", ["mp4", "mkv", "ts"])
 def test_holes_in_the_times_are_told(tmp_path: Path, extension: str) -> None:
     times_ms = [*range(0, 1000, 40), *range(2000, 3000, 40), *range(3500, 5000, 40)]

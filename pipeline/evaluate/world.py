@@ -16,6 +16,7 @@ from lifting.benchmarks.ground import FEET, jump_rise, jumps, precision_recall, 
 from lifting.benchmarks.moving_cameras import FOCAL_PX, IMAGE_SIZE, LASTS_S, MOTIONS, WorldView, world_view
 from lifting.benchmarks.world_measures import clip_measures
 from lifting.lifter import Lifter
+from lifting.world.camera.solve import solve_camera_motion
 from pipeline.errors import InputError
 from pipeline.evaluate.mocap import MocapData
 from pipeline.evaluate.report import Report, table_text
@@ -32,7 +33,8 @@ _CONTACT = 0.5
 _FEET = H36M_17.indices(FEET)
 
 _MEASURES = {
-    "up_error_deg": "up °", "floor_error_mm": "floor mm", "camera_rotation_deg": "camera °", "w_mpjpe_mm": "W mm",
+    "up_error_deg": "up °", "floor_error_mm": "floor mm", "camera_rotation_deg": "camera °",
+    "camera_ms_per_frame": "camera ms", "w_mpjpe_mm": "W mm",
     "wa_mpjpe_mm": "WA mm", "root_error_percent": "RTE %", "foot_slide_mm": "slide mm", "contact_precision": "contacts",
     "contact_recall": "found", "jump_error_mm": "jump mm", "pa_mpjpe_mm": "PA mm",
 }  # fmt: skip
@@ -47,8 +49,10 @@ class InWorld:
         joints_m: ``[T, 17, 3]`` metres, in world axes (y up, floor at y = 0) if ``up`` is known, else in camera axes.
         up: ``[T, 3]`` direction of the world's y axis in the axes of each frame's camera; None if there is no world.
         contacts: ``[T, 2]`` probability that the right and the left foot rest; None if not known.
-        camera_kind: what the camera was found to do, "" if that was not looked for.
+        camera_kind: what the camera was found to do, of ``lifting.world.motion.KINDS``, or "several" shots; "" if that
+            was not looked for.
         camera_rotation: ``[F, 3, 3]`` axes of a frame's camera to those of the first one; None if not known.
+        camera_seconds: how long the motion of the camera took.
     """
 
     joints_m: Array
@@ -56,6 +60,7 @@ class InWorld:
     contacts: Array | None = None
     camera_kind: str = ""
     camera_rotation: Array | None = None
+    camera_seconds: float = 0.0
 
 
 def evaluate_world(
@@ -96,7 +101,12 @@ def evaluate_world(
 
 
 def lift_in_world(lifter: Lifter, view: WorldView) -> InWorld:
-    """A view as a run would lift it."""
+    """A view as a run would lift it: how the camera moved, from the background, then the person."""
+    began = time.perf_counter()
+    motion = solve_camera_motion(view.points, view.camera)
+    seconds = time.perf_counter() - began
+    kind = motion.kind[0] if len(motion.kind) == 1 else "several"
+    rotation = None if "unknown" in motion.kind else motion.rotation
     people = len(view.joints_m)
     track = PersonTrack2D(
         track_id=1,
@@ -107,7 +117,7 @@ def lift_in_world(lifter: Lifter, view: WorldView) -> InWorld:
         layout=H36M_17.name,
     )
     (lifted,) = lifter.lift([track], view.camera)
-    return InWorld(lifted.joints_m)
+    return InWorld(lifted.joints_m, camera_kind=kind, camera_rotation=rotation, camera_seconds=seconds)
 
 
 def world_errors(view: WorldView, found: InWorld) -> dict[str, Any]:
@@ -127,6 +137,7 @@ def world_errors(view: WorldView, found: InWorld) -> dict[str, Any]:
     if found.contacts is not None and rests.any():
         errors |= dict(zip(_SHARES, precision_recall(found.contacts > _CONTACT, rests), strict=True))
     if found.camera_rotation is not None:
+        errors["camera_ms_per_frame"] = 1000 * found.camera_seconds / len(view.time_s)
         errors["camera_rotation_deg"] = float(_angle(found.camera_rotation, view.from_first()).max())
     if found.up is None:
         return errors

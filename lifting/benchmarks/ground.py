@@ -77,8 +77,8 @@ def jump_rise(up_m: Array, jump: Jump) -> float:
 def precision_recall(found: NDArray[np.bool_], truth: NDArray[np.bool_]) -> tuple[float, float]:
     """Of what was found how much is true, and of what is true how much was found; NaN where there is none."""
     both = float((found & truth).sum())
-    precision = both / found.sum() if found.any() else float("nan")
-    return precision, both / truth.sum() if truth.any() else float("nan")
+    precision, recall = (both / float(of.sum()) if of.any() else float("nan") for of in (found, truth))
+    return precision, recall
 
 
 def _slow(joints_m: Array, time_s: Array) -> NDArray[np.bool_]:

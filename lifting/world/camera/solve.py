@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from detectors.background.points import BackgroundPoints
 from lifting.geometry.camera import Camera
 from lifting.world.camera.pairs import vector_of
-from lifting.world.camera.turning import Chain, Tracks, focal_factor, follow_turn, polished
+from lifting.world.camera.turning import Chain, Tracks, as_turns, focal_factor, follow_turn, polished
 from lifting.world.motion import CameraMotion
 
 __all__ = ["solve_camera_motion"]
@@ -27,6 +27,8 @@ _STILL, _STILL_ZOOM = math.radians(0.15), 0.004
 _EXPLAINED = 0.9
 #: s without a solution across which poses are interpolated
 _GAP_S = 1.0
+#: Times the focal length, with which a turn is a shift.
+_ENDLESS = 20.0
 _FEWEST = 12  # points of a frame that says something
 
 
@@ -120,17 +122,25 @@ class _View:
         if focal != 1.0:
             tracks = tracks.scaled(focal)
             chain = follow_turn(tracks)
-        if chain.solved[self.shown].mean() < _EXPLAINED or chain.travel > 0.0:
-            return _Shot.plain(self.frames, "unknown", "no motion of a camera explains how its background moves")
-        if _steady(chain):
-            return _Shot.plain(self.frames, "still", "")
-        chain = polished(tracks, chain)
+        if self._explains(chain):
+            return _Shot.plain(self.frames, "still", "") if _steady(chain) else self._turning(polished(tracks, chain))
+        # A window that moves over a larger picture shifts it; so does a turn seen with an endlessly long lens.
+        far = self.tracks.scaled(_ENDLESS)
+        chain = follow_turn(far)
+        if self._explains(chain):
+            return self._turning(as_turns(polished(far, chain), _ENDLESS / focal), "the whole picture is shifted")
+        return _Shot.plain(self.frames, "unknown", "no motion of a camera explains how its background moves")
+
+    def _explains(self, chain: Chain) -> bool:
+        return bool(chain.solved[self.shown].mean() >= _EXPLAINED) and chain.travel < 0.0
+
+    def _turning(self, chain: Chain, note: str = "") -> _Shot:
         rotation, zoom = _filled(chain, self.time_s)
         # Before the first frame that says something there is only that one to go by.
         before = np.tile(np.eye(3), (self.begin, 1, 1))
         return _Shot(
             "turning",
-            "",
+            note,
             np.concatenate([before, rotation.swapaxes(1, 2)]),
             np.zeros((self.frames, 3)),
             np.concatenate([np.ones(self.begin), zoom]),

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lifting.world.camera.pairs import fit_turn, prefers_travel, rotations_of, slopes, turned
 
-__all__ = ["Chain", "Tracks", "focal_factor", "follow_turn", "polished"]
+__all__ = ["Chain", "Tracks", "as_turns", "focal_factor", "follow_turn", "polished"]
 
 _FEWEST = 12  # points that a frame needs in common with its key frame
 _SHARE, _CLEAR = 0.5, 0.8  # of the points that must agree; with which a fit is certain
@@ -164,6 +164,25 @@ def polished(tracks: Tracks, chain: Chain) -> Chain:
         # The first frame's axes are the reference.
         rotation, zoom = rotation @ rotation[0].T, zoom / zoom[0]
     return Chain(rotation, zoom, chain.solved, chain.share, chain.keys, chain.travel)
+
+
+def as_turns(chain: Chain, times: float) -> Chain:
+    """Turns that were found with a focal length ``times`` too long, for the right one.
+
+    What is in the middle of each picture is looked at; away from it the two differ.
+    """
+    axis = chain.rotation[:, 2] * np.array([times, times, 1.0])
+    axis /= np.linalg.norm(axis, axis=1, keepdims=True)
+    # The shortest turn from straight ahead to the axis, after a roll about it.
+    across = np.stack([-axis[:, 1], axis[:, 0], np.zeros(len(axis))], axis=1)
+    sine = np.linalg.norm(across, axis=1, keepdims=True)
+    towards = rotations_of(across / np.maximum(sine, 1e-12) * np.arctan2(sine, axis[:, 2:]))
+    roll = np.arctan2(
+        chain.rotation[:, 0, 1] - chain.rotation[:, 1, 0], chain.rotation[:, 0, 0] + chain.rotation[:, 1, 1]
+    )
+    about = rotations_of(np.stack([np.zeros_like(roll), np.zeros_like(roll), roll], axis=1))
+    rotation = (towards @ about).swapaxes(1, 2)
+    return replace(chain, rotation=rotation)
 
 
 def _per_frame(values: NDArray[np.float64], tracks: Tracks) -> NDArray[np.float64]:

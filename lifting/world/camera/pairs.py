@@ -86,7 +86,7 @@ def fit_turn(
     import cv2
 
     # In units of the noise OpenCV's thresholds make sense.
-    _, inliers = cv2.findHomography(a / noise, b / noise, cv2.RANSAC, _NEAR, maxIters=500, confidence=0.999)
+    _, inliers = cv2.findHomography(a / noise, b / noise, cv2.RANSAC, _NEAR, maxIters=300, confidence=0.999)
     if inliers is None or (inliers[:, 0] > 0).sum() < _FEWEST:
         return None
     chosen = inliers[:, 0] > 0
@@ -155,7 +155,7 @@ def prefers_travel(a: NDArray[np.float64], b: NDArray[np.float64], turn: Turn | 
     if n < 16:
         return 0.0
     essential, _ = cv2.findEssentialMat(
-        a, b, np.eye(3), method=cv2.RANSAC, prob=0.999, threshold=_NEAR / 2 * noise, maxIters=500
+        a, b, np.eye(3), method=cv2.RANSAC, prob=0.999, threshold=_NEAR / 2 * noise, maxIters=150
     )
     if essential is None or essential.shape != (3, 3):
         return 0.0

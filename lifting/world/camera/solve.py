@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from detectors.background.points import BackgroundPoints
 from lifting.geometry.camera import Camera
+from lifting.world.camera.moving import follow_travel
 from lifting.world.camera.pairs import vector_of
 from lifting.world.camera.turning import Chain, Tracks, as_turns, focal_factor, follow_turn, polished
 from lifting.world.motion import CameraMotion
@@ -29,6 +30,8 @@ _EXPLAINED = 0.9
 _GAP_S = 1.0
 #: Times the focal length, with which a turn is a shift.
 _ENDLESS = 20.0
+#: Times the noise that near points of the background may stray while the camera sways.
+_LOOSE = 4.0
 _FEWEST = 12  # points of a frame that says something
 
 
@@ -118,6 +121,8 @@ class _View:
         """The shot as a camera has seen it whose focal length is that times what was taken."""
         if self.chain is None:
             return _Shot.plain(self.frames, "unknown", "hardly anything of the background can be followed")
+        if self.frames == 1:
+            return _Shot.plain(self.frames, "still", "")
         tracks, chain = self.tracks, self.chain
         if focal != 1.0:
             tracks = tracks.scaled(focal)
@@ -129,7 +134,35 @@ class _View:
         chain = follow_turn(far)
         if self._explains(chain):
             return self._turning(as_turns(polished(far, chain), _ENDLESS / focal), "the whole picture is shifted")
+        moving = self._moving(focal)
+        if moving is not None:
+            return moving
+        # By hand nobody turns a camera about its centre; what that moves by itself is too little to place anything.
+        chain = follow_turn(replace(tracks, noise=_LOOSE * tracks.noise))
+        if self._explains(chain) and not _steady(chain):
+            return self._turning(
+                polished(replace(tracks, noise=_LOOSE * tracks.noise), chain), "it sways a little, too"
+            )
         return _Shot.plain(self.frames, "unknown", "no motion of a camera explains how its background moves")
+
+    def _moving(self, focal: float) -> _Shot | None:
+        """Places of the camera in units of the middle depth of what is seen first; None if they are not to be had."""
+        travel = follow_travel(self.tracks.scaled(focal))
+        if travel is None or travel.solved[self.shown].mean() < _EXPLAINED:
+            return None
+        rotation = travel.rotation.swapaxes(1, 2)
+        position = -np.einsum("fij,fj->fi", rotation, travel.translation)
+        first = int(np.argmax(travel.solved))
+        rotation, position = _gaps_filled(rotation, position, travel.solved, self.time_s)
+        position = (position - position[first]) @ rotation[first]
+        rotation = rotation[first].T @ rotation
+        return _Shot(
+            "moving",
+            "",
+            np.concatenate([np.tile(np.eye(3), (self.begin, 1, 1)), rotation]),
+            np.concatenate([np.zeros((self.begin, 3)), position / travel.depth]),
+            np.ones(self.frames),
+        )
 
     def _explains(self, chain: Chain) -> bool:
         return bool(chain.solved[self.shown].mean() >= _EXPLAINED) and chain.travel < 0.0
@@ -165,15 +198,24 @@ def _steady(chain: Chain) -> bool:
 
 def _filled(chain: Chain, time_s: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Rotations and zooms of all frames, interpolated in time where a frame has none."""
+    rotation, zoom = _gaps_filled(chain.rotation, np.log(chain.zoom)[:, None], chain.solved, time_s)
+    return rotation, np.exp(zoom[:, 0])
+
+
+def _gaps_filled(
+    rotation: NDArray[np.float64], values: NDArray[np.float64], solved: NDArray[np.bool_], time_s: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Rotations ``[F, 3, 3]`` and values ``[F, D]``, interpolated in time between frames that are solved."""
     from scipy.spatial.transform import Rotation, Slerp
 
-    known = np.flatnonzero(chain.solved)
+    known = np.flatnonzero(solved)
     if len(known) == len(time_s):
-        return chain.rotation, chain.zoom
+        return rotation, values
+    if len(known) == 1:
+        return np.repeat(rotation[known], len(time_s), axis=0), np.repeat(values[known], len(time_s), axis=0)
     # Times may stand still for a frame; a hair keeps them apart.
     clock = time_s + 1e-7 * np.arange(len(time_s))
     inside = np.clip(clock, clock[known[0]], clock[known[-1]])
-    if len(known) == 1:
-        return np.tile(chain.rotation[known], (len(time_s), 1, 1)), np.repeat(chain.zoom[known], len(time_s))
-    rotation = Slerp(clock[known], Rotation.from_matrix(chain.rotation[known]))(inside).as_matrix()
-    return np.asarray(rotation), np.exp(np.interp(inside, clock[known], np.log(chain.zoom[known])))
+    turned = Slerp(clock[known], Rotation.from_matrix(rotation[known]))(inside).as_matrix()
+    between = [np.interp(inside, clock[known], column) for column in values[known].T]
+    return np.asarray(turned), np.stack(between, axis=1)

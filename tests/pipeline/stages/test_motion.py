@@ -74,6 +74,7 @@ def test_a_killed_run_goes_on_following(
     assert not again.cut.any()
 
 
+@pytest.mark.slow
 def test_a_cut_every_few_frames_is_a_shot_each_and_not_one_still_shot(tmp_path: Path) -> None:
     pictures = [picture for seed in range(4) for picture in views(wall(seed), [(300, 200)] * 8)]
     clip = write_frames(tmp_path / "cuts.mp4", pictures)

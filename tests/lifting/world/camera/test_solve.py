@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from detectors.background.points import BackgroundPoints
 from lifting.geometry.camera import Camera
 from lifting.world.camera.solve import solve_camera_motion
-from tests.lifting.world.camera.scenes import CAMERA, FPS, off_deg, seen
+from tests.lifting.world.camera.scenes import CAMERA, FPS, off_deg, rotations, seen
 
 Array = NDArray[np.float64]
 
@@ -52,6 +52,7 @@ def test_turns_and_zooms_are_found(angles: Array, zoom: Array | None) -> None:
     assert (found.position == 0).all()
 
 
+@pytest.mark.slow
 def test_the_distortion_of_the_lens_is_known() -> None:
     bent = Camera(CAMERA.K, CAMERA.image_size, distortion=np.array([-0.25, 0.06, 0.0, 0.0]))
     angles = turn(3, pan=10)
@@ -59,6 +60,7 @@ def test_the_distortion_of_the_lens_is_known() -> None:
     assert found.kind == ("turning",) and off_deg(found.rotation, angles).max() < 0.3
 
 
+@pytest.mark.slow
 def test_a_turn_tells_the_focal_length() -> None:
     angles = turn(3, pan=12)
     longer = Camera.from_fov(42, CAMERA.image_size)
@@ -69,11 +71,57 @@ def test_a_turn_tells_the_focal_length() -> None:
     assert solve_camera_motion(seen(turn()), CAMERA, focal_known=False).focal == 1.0
 
 
-@pytest.mark.parametrize("speed", [(0.05, 0, 0), (0, 0, 0.3), (0.3, 0.02, 0.1)])
-def test_a_camera_that_travels_is_neither_still_nor_turning(speed: tuple[float, float, float]) -> None:
-    time_s = np.arange(90)[:, None] / FPS
-    found = solve_camera_motion(seen(turn(3), position=time_s * np.array(speed)), CAMERA)
-    assert found.kind[0] in ("moving", "unknown")
+def walk(seconds: float, *speed: float) -> Array:
+    """Metres, at so many metres a second, with the bob of a step."""
+    time_s = np.arange(round(seconds * FPS)) / FPS
+    bob = np.stack([0 * time_s, 0.02 * np.sin(2 * np.pi * 2 * time_s), 0 * time_s], axis=1)
+    return time_s[:, None] * np.array(speed) + bob
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("angles", "position"),
+    [
+        pytest.param(shake(3), walk(3, 1.2, 0, 0), id="walk beside"),
+        pytest.param(shake(3, 0.05), walk(3, 0.1, 0, 0.8), id="walk ahead"),
+        pytest.param(turn(3, pan=-12), walk(3, 0.6, 0, 0), id="travel and turn"),
+        pytest.param(turn(3), np.arange(90)[:, None] / FPS * np.array([0.05, 0, 0]), id="slow"),
+    ],
+)
+def test_a_camera_that_travels_is_found_up_to_scale(angles: Array, position: Array) -> None:
+    found = solve_camera_motion(seen(angles, position=position, moving=0.2), CAMERA)
+    assert found.kind == ("moving",)
+    assert off_deg(found.rotation, angles).max() < 0.5
+    true = (position - position[0]) @ rotations(angles)[0]
+    scale = (true * found.position).sum() / (found.position**2).sum()
+    length = np.linalg.norm(np.diff(true, axis=0), axis=1).sum()
+    assert scale > 0 and np.linalg.norm(scale * found.position - true, axis=1).max() < 0.04 * length
+    # The unit is the middle depth of what is seen first, some metres.
+    assert 3 < scale < 15
+
+
+@pytest.mark.slow
+def test_a_camera_that_is_held_and_sways_turns_about_its_holder() -> None:
+    time_s = np.arange(120) / FPS
+    sway = 0.02 * np.stack([np.sin(1.3 * time_s), np.sin(time_s + 1), 0.5 * np.sin(0.7 * time_s)], axis=1)
+    angles = shake(4, 0.1)
+    found = solve_camera_motion(seen(angles, position=sway), CAMERA)
+    assert found.kind[0] in ("turning", "moving")
+    assert off_deg(found.rotation, angles).max() < 0.6
+
+
+def test_a_window_that_moves_over_a_larger_picture_is_taken_as_turns() -> None:
+    """A digital pan: all points move alike, whatever their depth."""
+    room = seen(turn(2))
+    frame = np.repeat(np.arange(60), np.diff(room.start))
+    shift = 900 * (0.5 - 0.5 * np.cos(np.pi * frame / 59))
+    xy = room.xy_px - np.stack([shift, 0 * shift], axis=1).astype(np.float32)
+    found = solve_camera_motion(replace(room, xy_px=xy), CAMERA)
+    assert found.kind == ("turning",) and found.note == ("the whole picture is shifted",)
+    axis = found.rotation[-1, :, 2]
+    assert np.degrees(np.arctan2(axis[0], axis[2])) == pytest.approx(
+        np.degrees(np.arctan(900 / CAMERA.K[0, 0])), abs=0.3
+    )
 
 
 def shots(*parts: BackgroundPoints) -> BackgroundPoints:
@@ -117,6 +165,7 @@ def noise_points(frames: int, life: int, seed: int = 0) -> BackgroundPoints:
     return BackgroundPoints(frame_index, frame_index / FPS, start, np.concatenate(all_ids), xy)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("life", [3, 10, 60])
 def test_water_or_a_crowd_is_unknown_and_not_still(life: int) -> None:
     found = solve_camera_motion(noise_points(60, life), CAMERA)

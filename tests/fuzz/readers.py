@@ -460,6 +460,11 @@ def _pictures(folder: Path) -> None:
     (folder / "x.jpg").write_bytes(jpeg(6))
 
 
+def _numbered(folder: Path) -> None:
+    for number in range(4):
+        Image.fromarray(picture(60 * number)).save(folder / f"f{number}.{'jpg' if number % 2 else 'png'}")
+
+
 def _seen(folder: Path) -> None:
     for path in sorted(folder.iterdir()):
         exif_orientation(path)
@@ -548,4 +553,5 @@ READERS: dict[str, Reader] = {
     **({"avif": Reader(_avif, _seen)} if features.check("avif") else {}),
     "tiles": Reader(_tiles, lambda folder: _watched(folder / "x.heic"), inputs=250),
     "pictures": Reader(_pictures, _seen, inputs=250),
+    "pictures as a film": Reader(_numbered, _watched),
 }

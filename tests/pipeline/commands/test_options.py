@@ -25,8 +25,8 @@ from tests.pipeline.command_line import refused, run, zedo
 ROOT = Path(__file__).parents[3]
 WILD = ROOT / "configs" / "wild.toml"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-# Of torchrun and pip.
-OTHERS = {"--nproc-per-node", "--nnodes", "--rdzv-backend", "--rdzv-endpoint"}
+# Of torchrun, pip and pytest.
+OTHERS = {"--hypothesis-profile", "--nproc-per-node", "--nnodes", "--rdzv-backend", "--rdzv-endpoint"}
 
 
 def commands() -> dict[str, click.Command]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import io
 import json
 import pickle
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from io import StringIO
 from pathlib import Path
+from shutil import rmtree
 from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any
 from unittest.mock import patch
@@ -281,8 +283,10 @@ def _detected(folder: Path, background: bool = False) -> None:
 
 @cache
 def _film_beside() -> Path:
-    """A film outside of the folder that is damaged."""
-    return write_video(Path(mkdtemp(prefix="zedo-fuzz-")) / "film.avi", range(0, 240, 40), codec="mpeg4")
+    """A film outside of the folder that is damaged; it goes with the process."""
+    folder = mkdtemp(prefix="zedo-fuzz-")
+    atexit.register(rmtree, folder)
+    return write_video(Path(folder) / "film.avi", range(0, 240, 40), codec="mpeg4")
 
 
 class _Lifted:

@@ -32,7 +32,7 @@ _ALIKE = 0.6
 #: Fewer points than this share that live on: the picture is another one.
 _LOST = 0.2
 _FEW = 12  # points of which a share means something
-_KEYS = 4  # key frames at once
+_KEYS = 3  # key frames at once
 #: s for which the points of a lost picture are looked for: a flash, somebody before the lens
 _REMEMBERED = 1.0
 #: New corners are looked for in every so many frames if some are missing.
@@ -64,6 +64,7 @@ class _Key:
     now: NDArray[np.float32]
     seen: NDArray[np.bool_]
     seen_s: float  # when some of them were seen last
+    speed: NDArray[np.float32]  # [2] px by which they moved from the frame before to the last one
 
     def keep(self, which: NDArray[np.bool_]) -> None:
         self.ids, self.at, self.now, self.seen = self.ids[which], self.at[which], self.now[which], self.seen[which]
@@ -149,8 +150,10 @@ class BackgroundFollower:
             for key, places in zip(self._keys, last, strict=True):
                 key.now, key.seen = places, np.zeros(len(key.ids), bool)
             return True
-        for key, there, same in kept:
-            key.now[same] = there[same]
+        for (key, there, same), places in zip(kept, last, strict=True):
+            if (both := same & key.seen).any():
+                key.speed = np.median(there[both] - places[both], axis=0).astype(np.float32)
+            key.now = np.where(same[:, None], there, key.now)
             key.seen = same
             if same.any():
                 key.seen_s = time_s
@@ -163,11 +166,12 @@ class BackgroundFollower:
     def _again(
         self, key: _Key, grey: NDArray[np.uint8], taken: NDArray[np.bool_]
     ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """Points of a key frame near where they were before: all that it takes while the camera hardly moves."""
+        """Points of a key frame near where they should be by now: all that it takes while the camera moves evenly."""
         if not key.seen.any():
             return key.now, np.zeros(len(key.ids), bool)
-        there, found, unlike = _flow(key.picture, grey, key.at, 1, key.now)
-        near = np.abs(there - key.now).max(axis=1) < 2 * _APART
+        guess = key.now + key.speed
+        there, found, unlike = _flow(key.picture, grey, key.at, 1, guess)
+        near = np.abs(there - guess).max(axis=1) < 2 * _APART
         return there, found & near & (unlike < _UNLIKE) & ~_inside(there, taken)
 
     def _chained(
@@ -207,7 +211,12 @@ class BackgroundFollower:
                 key.ids, key.seen = np.append(key.ids, ids), np.append(key.seen, np.ones(len(ids), bool))
                 key.at, key.now = np.concatenate([key.at, places]), np.concatenate([key.now, places])
                 return
-        self._keys.append(_Key(grey, ids, places.copy(), places.copy(), np.ones(len(ids), bool), time_s))
+        self._keys.append(_Key(grey, ids, places.copy(), places.copy(), np.ones(len(ids), bool), time_s, self._speed()))
+
+    def _speed(self) -> NDArray[np.float32]:
+        """Of a key frame that begins: that of the newest of those that are seen."""
+        speeds = [key.speed for key in self._keys if key.seen.any()]
+        return speeds[-1] if speeds else np.zeros(2, np.float32)
 
     def _tidy(self, grey: NDArray[np.uint8], time_s: float) -> None:
         """Forget what left the picture and key frames that no one sees any more; no more of them than can be kept."""
@@ -217,8 +226,12 @@ class BackgroundFollower:
             # While nothing of a key frame is seen, no point of it says where the others are.
             key.keep(key.seen | (inside if key.seen.any() else True))
         self._keys = [key for key in self._keys if len(key.ids) and time_s - key.seen_s <= _REMEMBERED]
-        while len(self._keys) > _KEYS:
+        newest = self._keys[-1] if self._keys and self._keys[-1].picture is grey else None
+        while len(self._keys) > 1:
             least = min(self._keys[:-1], key=lambda key: int(key.seen.sum()))
+            few = newest is not None and least.seen.any() and int(least.seen.sum()) < 2 * _FEW
+            if len(self._keys) <= _KEYS and not few:
+                break
             self._keys.remove(least)
             if least.seen.any():
                 self._add(grey, least.ids[least.seen], least.now[least.seen], time_s)
@@ -247,6 +260,7 @@ class BackgroundFollower:
             arrays |= {
                 f"picture_{number}": key.picture, f"ids_{number}": key.ids, f"at_{number}": key.at,
                 f"now_{number}": key.now, f"seen_{number}": key.seen, f"seen_s_{number}": np.array(key.seen_s),
+                f"speed_{number}": key.speed,
             }  # fmt: skip
         return arrays
 
@@ -257,13 +271,14 @@ class BackgroundFollower:
         keys, self._next, self._since_seed = (int(value) for value in state["counts"])
         self._before = state.get("before")
         for number in range(keys):
-            picture, ids, at, now, seen, seen_s = (
-                np.array(state[f"{name}_{number}"]) for name in ("picture", "ids", "at", "now", "seen", "seen_s")
+            picture, ids, at, now, seen, seen_s, speed = (
+                np.array(state[f"{name}_{number}"])
+                for name in ("picture", "ids", "at", "now", "seen", "seen_s", "speed")
             )
             n = len(ids)
             if self._before is None or picture.shape != self._before.shape or not at.shape == now.shape == (n, 2):
                 raise ValueError("the pictures and points of a background do not belong together")
-            self._keys.append(_Key(picture, ids, at, now, seen.reshape(n), float(seen_s)))
+            self._keys.append(_Key(picture, ids, at, now, seen.reshape(n), float(seen_s), speed.reshape(2)))
 
 
 def _enough(key: _Key, same: NDArray[np.bool_]) -> bool:

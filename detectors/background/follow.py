@@ -27,6 +27,8 @@ _APART = 1.0
 _UNLIKE = 18.0
 #: px that a point may be off when it is followed back
 _ASTRAY = 0.7
+#: Roll in radians, or share of zoom, from which on a key frame is warped before its points are looked for.
+_BENT = 0.015
 #: A key frame of which fewer of its points still look the same has become too different.
 _ALIKE = 0.6
 #: Fewer points than this share that live on: the picture is another one.
@@ -128,7 +130,7 @@ class BackgroundFollower:
             hidden += int(hides.sum())
             sure &= ~hides
             guess = _carried(key, ahead, sure)
-            there, alike, unlike = _flow(key.picture, grey, key.at, 1 if sure.any() else _LEVELS, guess)
+            there, alike, unlike = _found(key, grey, 1 if sure.any() else _LEVELS, guess)
             near = np.where(sure, _APART, 3 * _APART)
             same = alike & (unlike < _UNLIKE) & (np.abs(there - guess).max(axis=1) < near) & ~_inside(there, taken)
             if not sure.any():
@@ -170,7 +172,7 @@ class BackgroundFollower:
         if not key.seen.any():
             return key.now, np.zeros(len(key.ids), bool)
         guess = key.now + key.speed
-        there, found, unlike = _flow(key.picture, grey, key.at, 1, guess)
+        there, found, unlike = _found(key, grey, 1, guess)
         near = np.abs(there - guess).max(axis=1) < 2 * _APART
         return there, found & near & (unlike < _UNLIKE) & ~_inside(there, taken)
 
@@ -308,6 +310,42 @@ def _flow(
     height, width = now.shape
     inside = (places >= 0).all(axis=1) & (places <= (width - 1, height - 1)).all(axis=1)
     return places, (found[:, 0] > 0) & inside, np.asarray(unlike[:, 0], np.float32)
+
+
+def _found(
+    key: _Key, grey: NDArray[np.uint8], levels: int, guess: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float32]]:
+    """``_flow`` from a key frame, which is turned and enlarged as the camera has rolled and zoomed since."""
+    import cv2
+
+    motion = _similar(key.at[key.seen], key.now[key.seen])
+    if abs(motion[0] - 1) < _BENT:
+        return _flow(key.picture, grey, key.at, levels, guess)
+    turn, move = motion
+    matrix = np.array([[turn.real, -turn.imag, move.real], [turn.imag, turn.real, move.imag]])
+    height, width = grey.shape
+    warped = np.asarray(cv2.warpAffine(key.picture, matrix, (width, height)), np.uint8)
+    at = (key.at @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
+    there, found, unlike = _flow(warped, grey, at, levels, guess)
+    inside = (at >= 0).all(axis=1) & (at <= (width - 1, height - 1)).all(axis=1)
+    return there, found & inside, unlike
+
+
+def _similar(a: NDArray[np.float32], b: NDArray[np.float32]) -> tuple[complex, complex]:
+    """Turn with enlargement, and shift, of the plane of complex numbers that bring points ``a`` to ``b``."""
+    if len(a) < _FEW:
+        return 1.0 + 0j, 0j
+    p, q = (points.astype(np.float64) @ np.array([1, 1j]) for points in (a, b))
+    near = np.ones(len(p), bool)
+    turn, move = 1.0 + 0j, 0j
+    for _ in range(2):
+        middle = p[near].mean(), q[near].mean()
+        away = p[near] - middle[0]
+        turn = complex(np.vdot(away, q[near] - middle[1]) / max(float(np.vdot(away, away).real), 1e-9))
+        move = complex(middle[1] - turn * middle[0])
+        off = np.abs(turn * p + move - q)
+        near = off <= max(2.5 * float(np.median(off)), 0.5)
+    return turn, move
 
 
 def _inside(points: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -130,20 +130,26 @@ class _View:
         if self._explains(chain):
             return _Shot.plain(self.frames, "still", "") if _steady(chain) else self._turning(polished(tracks, chain))
         # A window that moves over a larger picture shifts it; so does a turn seen with an endlessly long lens.
-        far = self.tracks.scaled(_ENDLESS)
+        far, first = self.tracks.scaled(_ENDLESS), chain
         chain = follow_turn(far)
         if self._explains(chain):
             return self._turning(as_turns(polished(far, chain), _ENDLESS / focal), "the whole picture is shifted")
-        moving = self._moving(focal)
+        swaying = self._swaying(tracks)
+        # Where travel explains no more than a turn does, the places that it would give are made up.
+        if swaying is not None and first.travel < 0.0:
+            return swaying
+        moving = self._moving(focal) or swaying
         if moving is not None:
             return moving
-        # By hand nobody turns a camera about its centre; what that moves by itself is too little to place anything.
-        chain = follow_turn(replace(tracks, noise=_LOOSE * tracks.noise))
-        if self._explains(chain) and not _steady(chain):
-            return self._turning(
-                polished(replace(tracks, noise=_LOOSE * tracks.noise), chain), "it sways a little, too"
-            )
         return _Shot.plain(self.frames, "unknown", "no motion of a camera explains how its background moves")
+
+    def _swaying(self, tracks: Tracks) -> _Shot | None:
+        """A turn from which near points stray: nobody turns a camera in the hand about its centre."""
+        loose = replace(tracks, noise=_LOOSE * tracks.noise)
+        chain = follow_turn(loose)
+        if not self._explains(chain) or _steady(chain):
+            return None
+        return self._turning(polished(loose, chain), "it sways a little, too")
 
     def _moving(self, focal: float) -> _Shot | None:
         """Places of the camera in units of the middle depth of what is seen first; None if they are not to be had."""

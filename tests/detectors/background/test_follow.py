@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import chain
 
+import cv2
 import numpy as np
 import pytest
 
@@ -38,6 +39,23 @@ def test_points_go_with_the_picture(speed: tuple[float, float]) -> None:
         moved = points.xy_px[now] - points.xy_px[before]
         assert np.median(np.abs(moved + 10 * np.array(speed))) < 0.15
         assert (np.abs(moved + 10 * np.array(speed)).max(axis=1) < 1).mean() > 0.95
+
+
+def test_points_stay_what_they_are_while_the_camera_rolls_and_zooms() -> None:
+    middle = np.array([WIDTH / 2, HEIGHT / 2])
+    pictures, motions = [], []
+    for f in range(30):
+        motion = cv2.getRotationMatrix2D((700, 350), 0.6 * f, 1 + 0.012 * f)
+        motion[:, 2] += middle - (700, 350)
+        turned = cv2.warpAffine(wall(), motion, (WIDTH, HEIGHT))
+        pictures.append(np.repeat(turned[..., None], 3, axis=2))
+        motions.append(motion)
+    _, points = followed(pictures)
+    first, last = points.matches(0, 29)
+    assert len(first) > 40
+    spot = np.linalg.solve(motions[0][:, :2], (points.xy_px[first] - motions[0][:, 2]).T).T
+    true = spot @ motions[29][:, :2].T + motions[29][:, 2]
+    assert np.median(np.abs(points.xy_px[last] - true)) < 0.1
 
 
 def test_nothing_is_followed_on_people_and_what_they_hid_comes_back() -> None:

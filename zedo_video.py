@@ -194,7 +194,7 @@ def lift_keypoints(
         )
     options = {"preset": preset, "smooth_s": smooth_s, "prior": prior, "device": device}
     lifter = _lifter(_settings({"person_height_m": person_height_m} | options))
-    found = lifter.lift([track], camera)
+    found = lifter.lift([track], camera).tracks
     if not found:
         known = lifter.settings
         raise ValueError(
@@ -267,6 +267,6 @@ def _numbers(values: Any, name: str) -> NDArray[np.float64]:
 
 def _every_frame(track: Track3D, time_s: NDArray[np.float64]) -> Track3D:
     """The track with a row for every frame that was given, also before the first and after the last that was lifted."""
-    names = ("joints_m", "raw_joints_m", "sigma_m", "imputed", "keypoints_px", "confidence", "boxes")
+    names = ("joints_m", "raw_joints_m", "sigma_m", "imputed", "keypoints_px", "confidence", "boxes", "contacts")
     values = {name: getattr(track, name) for name in names}
     return Track3D.from_frames(track.track_id, track.frame_index, track.time_s, every_s=time_s, **values)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from lifting.body.bones import BoneKeeper
 from lifting.body.proportions import PROPORTIONS
 from lifting.body.size import BodySize
 from lifting.device import describe_computing
-from lifting.evidence import Evidence
+from lifting.evidence import Evidence, known_rays
 from lifting.geometry.camera import Camera
 from lifting.initial.weights import Templates
 from lifting.optimise.presets import make_solver
@@ -27,11 +27,29 @@ from lifting.temporal.kernel import smooth_track, time_kernel
 from lifting.temporal.windows import Blend, Window, Windows, stacked
 from lifting.tracks import Track3D
 from lifting.uncertainty import joint_sigma
+from lifting.world.footing import Footing
+from lifting.world.frame import World
+from lifting.world.ground import GroundNetwork
+from lifting.world.grounding import Grounded, LiftedTrack, ground_tracks
+from lifting.world.motion import CameraMotion
 
-__all__ = ["Lifter"]
+__all__ = ["Lifted", "Lifter"]
 
 Progress = Callable[[int, int], None]
 Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Lifted:
+    """What becomes of the people of a video.
+
+    Attributes:
+        tracks: everybody of whom enough was seen.
+        world: up, the floor and how the camera moved; None from an optimiser that knows no neighbours.
+    """
+
+    tracks: list[Track3D]
+    world: World | None
 
 
 class Lifter:
@@ -42,12 +60,20 @@ class Lifter:
         templates: template poses, mean body and initialiser.
         settings: see ``LiftSettings``.
         device: where the optimiser runs.
+        ground: tells where up is and which feet rest; None leaves everybody where each frame puts them.
 
     Raises:
         ValueError: the settings ask for the initialiser and there is none, or the prior has other joints.
     """
 
-    def __init__(self, prior: Prior, templates: Templates, settings: LiftSettings, device: torch.device) -> None:
+    def __init__(
+        self,
+        prior: Prior,
+        templates: Templates,
+        settings: LiftSettings,
+        device: torch.device,
+        ground: GroundNetwork | None = None,
+    ) -> None:
         if prior.network.joints != 17:
             raise ValueError(f"the prior {prior.name} has {prior.network.joints} joints; lifting a video needs 17")
         self.settings, self.device = settings, device
@@ -60,40 +86,106 @@ class Lifter:
         self._size = BodySize(templates.size_m, settings.person_height_m)
         self._mean_bones = torch.from_numpy(templates.bone_lengths_m.astype(np.float32)).double()
         self._templates = templates
+        self._ground = ground if self._coupled else None
 
     def describe(self) -> dict[str, Any]:
         """Every setting that took effect, as JSON values, for the provenance of a result."""
         settings = {**asdict(self.settings), "steps": self.solver.steps}
         initialiser = self._templates.network_sha256 if self.solver.learnt else ""
-        return describe_computing(settings, self._templates.sha256, initialiser, self.device, self.solver.dtype)
+        computing = describe_computing(settings, self._templates.sha256, initialiser, self.device, self.solver.dtype)
+        return computing | ({} if self._ground is None else {"ground_sha256": self._ground.sha256})
 
     def lift(
-        self, tracks: Sequence[PersonTrack2D], camera: Camera, on_progress: Progress | None = None
-    ) -> list[Track3D]:
+        self,
+        tracks: Sequence[PersonTrack2D],
+        camera: Camera,
+        on_progress: Progress | None = None,
+        motion: CameraMotion | None = None,
+    ) -> Lifted:
         """Every track in 3D, in the same order; tracks in which no frame shows enough joints are left out.
 
         Args:
             tracks: people in pixels of the upright frame.
             camera: of that frame.
             on_progress: called with (frames done, frames in all), frames counted once per person.
+            motion: of the camera, in all frames of the tracks; None is a camera of which nothing is known.
         """
+        if motion is None:
+            every = [track.frame_index for track in tracks]
+            motion = CameraMotion.still(np.unique(np.concatenate([np.zeros(0, np.int64), *every])), "unknown")
         evidence = [to_h36m17(track) for track in tracks]
         usable = [
             (confidence >= self.settings.imputed_below).sum(1) >= self.settings.least_joints
             for _, confidence in evidence
         ]
-        poses = self._lift_tracks(
-            [camera.rays(keypoints[rows]) for (keypoints, _), rows in zip(evidence, usable, strict=True)],
-            [confidence[rows] for (_, confidence), rows in zip(evidence, usable, strict=True)],
-            [track.time_s[rows] for track, rows in zip(tracks, usable, strict=True)],
-            on_progress,
+        kept = [number for number, rows in enumerate(usable) if rows.any()]
+        rays = [_rays(camera, motion, tracks[n].frame_index[usable[n]], evidence[n][0][usable[n]]) for n in kept]
+        confidence = [evidence[number][1][usable[number]] for number in kept]
+        time_s = [tracks[number].time_s[usable[number]] for number in kept]
+        frames = [tracks[number].frame_index[usable[number]] for number in kept]
+        poses = self._lift_tracks(rays, confidence, time_s, on_progress)
+        joints, world, grounded = [X for X, _ in poses], None, None
+        if self._ground is not None:
+            # Rays of what was not seen may be anything; weight 0 does not make numbers of NaN.
+            rays = [known_rays(*each) for each in zip(rays, confidence, strict=True)]
+            lifted = [LiftedTrack(*each) for each in zip(joints, rays, confidence, frames, time_s, strict=True)]
+            resize = self.settings.person_height_m is None
+            world, grounded = ground_tracks(lifted, motion, self._ground, resize=resize)
+            if any(ground.known.any() for ground in grounded):
+                joints = self._planted(lifted, grounded)
+        return Lifted(
+            [
+                self._track(
+                    tracks[number],
+                    usable[number],
+                    *evidence[number],
+                    joints[place],
+                    poses[place][1],
+                    None if grounded is None else grounded[place],
+                )
+                for place, number in enumerate(kept)
+            ],
+            world,
         )
-        return [
-            self._track(track, rows, keypoints, confidence, joints, doubt)
-            for track, rows, (keypoints, confidence), (joints, doubt) in zip(
-                tracks, usable, evidence, poses, strict=True
+
+    def _planted(self, tracks: Sequence[LiftedTrack], grounded: Sequence[Grounded]) -> list[Array]:
+        """Absolute joints of every track once more, with feet that stay and paths that do not drift."""
+        lengths = [len(track.joints) for track in tracks]
+        rays, confidence = [track.rays for track in tracks], [track.confidence for track in tracks]
+        time_s = [track.time_s for track in tracks]
+        # The prior knows people of one size.
+        sizes = [self._size.of_mean(track.joints) for track in tracks]
+        blend = Blend(self._windows, lengths, (17, 3))
+        for batch in self._windows.batches(lengths):
+            evidence = self._coupled_evidence(batch, rays, confidence, time_s, None)
+            size = np.concatenate([np.full(len(window), sizes[window.track]) for window in batch])
+
+            def of(name: str, batch: Sequence[Window] = batch) -> Array:
+                return stacked(batch, [getattr(each, name) for each in grounded])
+
+            X = stacked(batch, [track.joints for track in tracks]) / size[:, None, None]
+            directions = stacked(batch, rays)
+            directions = directions / np.linalg.norm(directions, axis=-1, keepdims=True)
+            unit = size * of("size")
+            rotation = of("rotation")
+            shot = of("shot")
+            footing = Footing(
+                group=np.cumsum(np.diff(evidence.group.cpu().numpy() * len(shot) + shot, prepend=-1) != 0),
+                time_s=stacked(batch, time_s),
+                rotation=rotation,
+                centre=of("centre") / unit[:, None],
+                directions=np.einsum("nij,nkj->nki", rotation, directions),
+                confidence=stacked(batch, confidence),
+                distance=np.linalg.norm(X[:, 0], axis=1),
+                places=of("places") / unit[:, None, None],
+                trust=of("trust"),
             )
-            if rows.any()
+            start = torch.from_numpy(X).to(self.device, torch.float32)
+            found = self.solver.planted(start, replace(evidence, footing=footing))
+            blend.add(batch, found.cpu().numpy().astype(np.float64) * unit[:, None, None])
+        return [
+            np.where(ground.known[:, None, None], planted, track.joints)
+            for planted, track, ground in zip(blend.tracks(), tracks, grounded, strict=True)
         ]
 
     def lift_rows(self, rays: Array, confidence: Array, time_s: Array | None) -> Array:
@@ -220,6 +312,7 @@ class Lifter:
         confidence: NDArray[np.float64],
         joints: NDArray[np.float64],
         doubt: NDArray[np.float64] | None,
+        ground: Grounded | None,
     ) -> Track3D:
         """One row per decoded frame from first to last sight, NaN in the gaps, smoothed."""
         time_s, confidence = track.time_s[rows], confidence[rows]
@@ -228,14 +321,28 @@ class Lifter:
             track.track_id,
             track.frame_index[rows],
             time_s,
-            joints_m=smooth(joints, time_s, self.settings.smooth_s),
+            joints_m=self._smooth(joints, time_s, ground),
             raw_joints_m=joints,
             sigma_m=joint_sigma(confidence, imputed, doubt),
             imputed=imputed,
             keypoints_px=keypoints[rows],
             confidence=confidence,
             boxes=track.boxes[rows],
+            contacts=np.zeros((len(joints), 2)) if ground is None else ground.contacts,
         )
+
+    def _smooth(self, joints: Array, time_s: Array, ground: Grounded | None) -> Array:
+        smoothed = smooth(joints, time_s, self.settings.smooth_s)
+        if ground is None or self.settings.smooth_s <= 0:
+            return smoothed
+        for shot in np.unique(ground.shot[ground.known]):
+            rows = np.flatnonzero(ground.shot == shot)
+            if len(rows) > 2:
+                rotation, centre = ground.rotation[rows], ground.centre[rows][:, None]
+                at_rest = np.einsum("nij,nkj->nki", rotation, joints[rows]) + centre
+                at_rest = smooth_track(at_rest, time_s[rows], self.settings.smooth_s)
+                smoothed[rows] = np.einsum("nji,nkj->nki", rotation, at_rest - centre)
+        return smoothed
 
 
 def smooth(joints: NDArray[np.float64], time_s: NDArray[np.float64], sigma_s: float) -> NDArray[np.float64]:
@@ -249,3 +356,12 @@ def smooth(joints: NDArray[np.float64], time_s: NDArray[np.float64], sigma_s: fl
     distance = np.linalg.norm(root, axis=-1, keepdims=True)
     steady = np.exp(smooth_track(np.log(distance), time_s, 3 * sigma_s))
     return smooth_track(joints - root, time_s, sigma_s) + smooth_track(root / distance, time_s, sigma_s) * steady
+
+
+def _rays(camera: Camera, motion: CameraMotion, frame_index: NDArray[np.int64], keypoints: Array) -> Array:
+    """Rays ``[N, 17, 3]`` with z = 1 of keypoints ``[N, 17, 2]`` in pixels, before the zoom of each frame."""
+    rays = camera.rays(keypoints)
+    zoom = motion.zoom[np.searchsorted(motion.frame_index, frame_index)]
+    if (zoom != 1).any():
+        rays[..., :2] /= zoom[:, None, None]
+    return rays

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,8 @@ class Track3D:
         keypoints_px: ``[T, 17, 2]`` float64, the 2D evidence in this joint order (NaN where there is none).
         confidence: ``[T, 17]`` float64 in 0..1.
         boxes: ``[T, 4]`` float64, x0 y0 x1 y1 in pixels.
+        contacts: ``[T, 2]`` float64 in 0..1, probability that the right and the left foot rest; 0 in a gap
+            and if not given.
     """
 
     track_id: int
@@ -44,9 +46,12 @@ class Track3D:
     keypoints_px: NDArray[np.float64]
     confidence: NDArray[np.float64]
     boxes: NDArray[np.float64]
+    contacts: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 2)))
 
     def __post_init__(self) -> None:
         frames, joints = len(self.frame_index), len(H36M_17)
+        if not len(self.contacts):
+            object.__setattr__(self, "contacts", np.zeros((frames, 2)))
         expected = {
             "time_s": (frames,),
             "joints_m": (frames, joints, 3),
@@ -56,6 +61,7 @@ class Track3D:
             "keypoints_px": (frames, joints, 2),
             "confidence": (frames, joints),
             "boxes": (frames, 4),
+            "contacts": (frames, 2),
         }
         for name, shape in expected.items():
             if getattr(self, name).shape != shape:
@@ -87,7 +93,7 @@ class Track3D:
         rows = np.arange(int(at[-1]) + 1 if every_s is None else len(every_s))
 
         def spread(name: str, of_frames: NDArray[Any]) -> NDArray[Any]:
-            empty = {"imputed": True, "confidence": 0.0}.get(name, np.nan)
+            empty = {"imputed": True, "confidence": 0.0, "contacts": 0.0}.get(name, np.nan)
             full = np.full((len(rows), *of_frames.shape[1:]), empty)
             full[at] = of_frames
             return full

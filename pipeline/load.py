@@ -100,6 +100,7 @@ def load_lifter(settings: RunSettings, **further: Any) -> tuple[Lifter, Prior]:
     """
     from lifting.lifter import Lifter
     from lifting.settings import LiftSettings
+    from lifting.world.ground import load_ground_network
 
     models = load_models(settings)
     with as_input_error():
@@ -113,7 +114,8 @@ def load_lifter(settings: RunSettings, **further: Any) -> tuple[Lifter, Prior]:
             person_height_m=settings.person_height,
             **further,
         )
-        return Lifter(models.prior, models.templates, chosen, models.device), models.prior
+        ground = load_ground_network()
+        return Lifter(models.prior, models.templates, chosen, models.device, ground), models.prior
 
 
 def load_live_lifter(settings: RunSettings) -> tuple[LiveLifter, Prior]:

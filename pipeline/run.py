@@ -184,9 +184,9 @@ def detect(job: Job, workspace: Workspace, reporter: Reporter) -> Found:
 def lift(job: Job, found: Found, reporter: Reporter) -> Result:
     """The tracks in metres, with the record of how they were made; the reporter is told every warning."""
     with reporter.stage("lift", sum(map(len, found.tracks))) as advance:
-        tracks = job.lifter.lift(found.tracks, found.camera, lambda done, total: advance(done))
+        lifted = job.lifter.lift(found.tracks, found.camera, lambda done, total: advance(done), found.motion)
     warnings = list(found.warnings)
-    if not tracks:
+    if not lifted.tracks:
         what = "people were found, but never enough of a body to lift" if found.tracks else "nobody was found"
         warnings.append(f"{what} in {job.video.path}; the result is empty")
     for text in warnings:
@@ -201,7 +201,7 @@ def lift(job: Job, found: Found, reporter: Reporter) -> Result:
         video=job.video,
         warnings=warnings,
     )
-    return Result(tuple(tracks), found.camera, metadata)
+    return Result(tuple(lifted.tracks), found.camera, metadata, lifted.world)
 
 
 def write(job: Job, result: Result, outputs: Sequence[Path], frames: int, reporter: Reporter) -> None:

@@ -51,7 +51,7 @@ def joints_of_everything() -> dict[str, np.ndarray]:
     found["keypoints"] = np.concatenate([track.keypoints_px for track in tracks])
 
     def lifted(name: str, settings: LiftSettings, which: list[PersonTrack2D], templates: Templates = templates) -> None:
-        for track in Lifter(prior, templates, settings, cpu).lift(which, camera):
+        for track in Lifter(prior, templates, settings, cpu).lift(which, camera).tracks:
             found[f"{name}_{track.track_id}"] = track.joints_m
             found[f"{name}_{track.track_id}_raw"] = track.raw_joints_m
             found[f"{name}_{track.track_id}_sigma"] = track.sigma_m

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from lifting.geometry.camera import Camera
 from lifting.tracks import Track3D
+from lifting.world.frame import World
 from visualize import canvas
 from visualize.overlay import draw_overlay, people_at
 from visualize.palette import Colour
@@ -32,6 +33,7 @@ class FrameComposer:
         tracks: everybody in the video.
         image_size: width and height of the upright video frames in pixels.
         camera: with it, joints that the image does not show are drawn where the camera would see them.
+        world: where they stand, see ``SkeletonScene``.
         max_height: higher videos are scaled down to it, pixels.
         max_width: bound on the width of the whole picture, pixels. A GIF composed at its final width keeps crisp lines
             and legible labels; scaled down from a larger picture it would not.
@@ -49,6 +51,7 @@ class FrameComposer:
         image_size: tuple[int, int],
         *,
         camera: Camera | None = None,
+        world: World | None = None,
         max_height: int = 720,
         max_width: int | None = None,
     ) -> None:
@@ -71,7 +74,7 @@ class FrameComposer:
         self._tracks = list(tracks)
         self._camera = camera
         self._image_size = image_size
-        self.scene = SkeletonScene(tracks, (panel_width, self._height))
+        self.scene = SkeletonScene(tracks, (panel_width, self._height), world)
 
     def compose(self, image_rgb: NDArray[np.uint8], frame_index: int, time_s: float) -> NDArray[np.uint8]:
         """The output picture for a decoded frame.

@@ -13,12 +13,12 @@ from lifting.body.joints import ANKLES
 from lifting.geometry.camera import Camera
 from lifting.live.lifter import LivePose
 from lifting.live.tracks import live_track
+from lifting.world.upright import WorldFrame
 from visualize import canvas
 from visualize.overlay import OverlayPerson, draw_overlay
 from visualize.palette import Colour
 from visualize.scene.orbit import MIN_DISTANCE_M, View, axes_at, azimuth_deg, focal_px
 from visualize.scene.panel import SkeletonScene
-from visualize.scene.world import WorldFrame
 
 __all__ = ["LiveComposer", "Note"]
 
@@ -28,7 +28,7 @@ _TRAIL_S, _FLOOR_S = 1.6, 10.0
 _FOLLOW_S, _BACK_S, _NEARER_S = 0.4, 0.2, 3.0
 #: Share of the panel kept free at each side.
 _MARGIN = 0.1
-#: From the ankle joint down to where its limb ends in the drawing, metres (see ``visualize.scene.world``).
+#: From the ankle joint down to where its limb ends in the drawing, metres (see ``lifting.world.upright``).
 _ANKLE_M = 0.05
 _UPRIGHT = np.diag([1.0, -1.0, -1.0])
 _MIN_HEIGHT, _MAX_HEIGHT = 360, 540

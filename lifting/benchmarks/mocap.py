@@ -79,7 +79,7 @@ def lift_sequences(lifter: Lifter, views: Sequence[SyntheticView]) -> tuple[Outc
     """
     tracks = [_track(number, view) for number, view in enumerate(views, start=1)]
     began = time.perf_counter()
-    lifted = lifter.lift(tracks, views[0].camera)
+    lifted = lifter.lift(tracks, views[0].camera).tracks
     seconds = time.perf_counter() - began
     sigma = [track.sigma_m for track in lifted]
     before = [track.raw_joints_m for track in lifted]

@@ -123,6 +123,38 @@ def initialiser(
     _say(reporter, finished, folder)
 
 
+@command.command("ground", cls=Command)
+@click.option("--data", "data", required=True, multiple=True, type=click.Path(path_type=Path), help="Motions (.npz).")
+@click.option("--validation", required=True, type=click.Path(path_type=Path), help="Motions of others (.npz).")
+@click.option("--out", "folder", required=True, type=click.Path(path_type=Path), help="Folder; a run in it resumes.")
+@click.option("--config", type=click.Path(path_type=Path), help="Settings of the training (.toml).")
+@limits_option
+@click.option("--steps", type=int, help="Optimiser steps in all (5000).")
+@click.option("--seed", type=int, help="Of everything random (0).")
+@click.option("--minutes", type=float, help="Stop after this time; the same command goes on.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True)
+@click.option("--quiet", "-q", is_flag=True)
+def ground(
+    data: tuple[Path, ...],
+    validation: Path,
+    folder: Path,
+    config: Path | None,
+    minutes: float | None,
+    device: str,
+    quiet: bool,
+    **given: Any,
+) -> None:
+    """Train the ground network: from poses in motion to where up is and which feet rest."""
+    from lifting.training.ground import GroundSettings
+    from pipeline.train.priors import train_ground
+    from pipeline.train.settings import read_settings
+
+    reporter = _reporter(quiet)
+    settings = read_settings(GroundSettings, config, given)
+    limit = None if minutes is None else minutes * 60
+    _say(reporter, train_ground(data, validation, folder, settings, device, reporter, limit), folder)
+
+
 def _adapting(function: Callable[..., None]) -> Callable[..., None]:
     """The options of ``finetune`` and ``control``."""
     options = [

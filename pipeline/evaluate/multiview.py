@@ -162,7 +162,7 @@ def _lift(
 ) -> tuple[Any, float]:
     """The main person in 3D; everybody is lifted, as in a run."""
     began = time.perf_counter()
-    lifted = {track.track_id: track for track in lifter.lift(tracks, camera)}
+    lifted = {track.track_id: track for track in lifter.lift(tracks, camera).tracks}
     seconds = time.perf_counter() - began
     return (None if person is None else lifted.get(person.track_id)), seconds
 
@@ -179,7 +179,7 @@ def _from_many(
     assert isinstance(many.hypotheses, FastHypotheses) and many.chooser is not None
     errors, costs = [], []
     for which in range(many.hypotheses.count):
-        (track,) = many.hypotheses.lifter(which).lift([person], camera)
+        (track,) = many.hypotheses.lifter(which).lift([person], camera).tracks
         errors.append(view_errors(track, reference.frames, limbs)[0][reliable] * 1000)
         rows = np.isfinite(track.raw_joints_m).all(axis=(1, 2))
         rays = known_rays(camera.rays(track.keypoints_px[rows]), track.confidence[rows])

@@ -116,8 +116,19 @@ def lift_in_world(lifter: Lifter, view: WorldView) -> InWorld:
         confidence=view.confidence.astype(np.float32),
         layout=H36M_17.name,
     )
-    (lifted,) = lifter.lift([track], view.camera)
-    return InWorld(lifted.joints_m, camera_kind=kind, camera_rotation=rotation, camera_seconds=seconds)
+    lifted = lifter.lift([track], view.camera, motion=motion)
+    (person,), world = lifted.tracks, lifted.world
+    found = InWorld(
+        person.joints_m,
+        contacts=person.contacts,
+        camera_kind=kind,
+        camera_rotation=rotation,
+        camera_seconds=seconds,
+    )
+    if world is None or not world.known:
+        return found
+    up = world.world_from_camera[world.rows(person.frame_index)][:, 1, :3]
+    return replace(found, joints_m=world(person.joints_m, person.frame_index), up=up)
 
 
 def world_errors(view: WorldView, found: InWorld) -> dict[str, Any]:

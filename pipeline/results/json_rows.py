@@ -13,7 +13,7 @@ from detectors.layouts import H36M_17
 from lifting.tracks import Track3D
 from pipeline.results.exporters import Exporter
 from pipeline.results.result import Result
-from pipeline.results.schema import ROW_FIELDS
+from pipeline.results.schema import ROW_FIELDS, world_arrays
 
 __all__ = ["JsonExporter"]
 
@@ -32,6 +32,7 @@ class JsonExporter(Exporter):
             "distortion": np.asarray(result.camera.distortion).tolist(),
             "image_size": list(result.camera.image_size),
             "joint_names": list(H36M_17.joints),
+            **{name: _plain(values, 6) for name, values in world_arrays(result.world).items()},
             "fields": {
                 name: {
                     "shape": list(column.shape),

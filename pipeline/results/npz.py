@@ -13,7 +13,7 @@ from detectors.layouts import H36M_17
 from lifting.tracks import Track3D
 from pipeline.results.exporters import Exporter
 from pipeline.results.result import Result
-from pipeline.results.schema import ROW_FIELDS
+from pipeline.results.schema import ROW_FIELDS, world_arrays
 
 __all__ = ["NpzExporter"]
 
@@ -36,6 +36,7 @@ class NpzExporter(Exporter):
                 distortion=np.asarray(result.camera.distortion, dtype=np.float64),
                 image_size=np.array(result.camera.image_size, dtype=np.int64),
                 joint_names=np.array(H36M_17.joints),
+                **world_arrays(result.world),
                 metadata=np.array(json.dumps(result.record(), allow_nan=False, ensure_ascii=False)),
             )
 

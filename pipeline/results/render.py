@@ -68,7 +68,9 @@ def _written(
         for output in outputs:
             writers.append(stack.enter_context(open_writer(output, options)))
         composers = {
-            width: FrameComposer(result.tracks, size, camera=result.camera, max_width=width, max_height=_MAX_HEIGHT)
+            width: FrameComposer(
+                result.tracks, size, camera=result.camera, world=result.world, max_width=width, max_height=_MAX_HEIGHT
+            )
             for width in {writer.max_width for writer in writers}
         }
         frames = stack.enter_context(closing(prefetch(read_frames(video.path, start_s, end_s, fps=video.given_fps))))

@@ -10,18 +10,32 @@ from importlib import metadata as packages
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detectors.layouts import H36M_17
 from lifting.geometry.camera import Camera
+from lifting.world.frame import World
 from pipeline.media.decode import VideoInfo
 
-__all__ = ["ONCE_FIELDS", "ROW_FIELDS", "SCHEMA_VERSION", "RowField", "build_metadata", "camera_record", "jsonable"]
+__all__ = [
+    "ONCE_FIELDS",
+    "ROW_FIELDS",
+    "SCHEMA_VERSION",
+    "RowField",
+    "build_metadata",
+    "camera_record",
+    "jsonable",
+    "world_arrays",
+]
 
 #: Raised when a reader of the older format would misread the newer one.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _JOINTS = len(H36M_17)
-_AXES = "camera frame: x right, y down, z forward (viewing direction); image: x right, y down, origin at the top left"
+_AXES = (
+    "camera frame: x right, y down, z forward (viewing direction); image: x right, y down, origin at the top left; "
+    "world: y up, floor at y = 0, z towards the first camera of the shot, x to its right"
+)
 _PACKAGES = ("zedo-video", "numpy", "scipy", "torch", "onnxruntime", "opencv-python", "av", "trackers")
 
 
@@ -49,11 +63,22 @@ ROW_FIELDS: dict[str, RowField] = {
     "keypoints_px": RowField((_JOINTS, 2), "float64", "px", "the 2D evidence, in pixels of the upright frame", 3),
     "confidence": RowField((_JOINTS,), "float64", "0..1", "of the 2D evidence", 4),
     "boxes": RowField((4,), "float64", "px", "x0, y0, x1, y1 around the person", 2),
+    "contacts": RowField((2,), "float64", "0..1", "probability that the right and the left foot rest", 3),
 }
 """The columns with one row per person and frame, sorted by track, then frame; in a gap the numbers are NaN."""
 
-ONCE_FIELDS = ("K", "distortion", "image_size", "joint_names", "metadata")
-"""What a result holds once: camera matrix [3, 3] px, its distortion, width and height, joint names, JSON text."""
+WORLD_FIELDS = ("world_frame_index", "world_from_camera", "world_shot")
+ONCE_FIELDS = ("K", "distortion", "image_size", "joint_names", *WORLD_FIELDS, "metadata")
+"""What a result holds once: camera matrix [3, 3] px, its distortion, width and height, joint names; of each of F frames
+its number, its camera's place in the world [4, 4] and its shot; JSON text."""
+
+
+def world_arrays(world: World | None) -> dict[str, NDArray[Any]]:
+    """The arrays of ``WORLD_FIELDS``, of no frames where there is no world."""
+    if world is None:
+        empty = np.zeros(0, np.int64)
+        return dict(zip(WORLD_FIELDS, (empty, np.zeros((0, 4, 4)), empty), strict=True))
+    return dict(zip(WORLD_FIELDS, (world.frame_index, world.world_from_camera, world.shot), strict=True))
 
 
 def build_metadata(

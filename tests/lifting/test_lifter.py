@@ -55,7 +55,7 @@ def lifter(prior: Prior, templates: Templates, device: torch.device) -> Make:
 @pytest.fixture(scope="module")
 def lift(lifter: Make) -> Lift:
     def run(*tracks: PersonTrack2D, settings: LiftSettings = QUICK, camera: Camera = CAMERA) -> list[Track3D]:
-        return lifter(settings).lift(tracks, camera)
+        return lifter(settings).lift(tracks, camera).tracks
 
     return run
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -12,13 +13,14 @@ from numpy.typing import NDArray
 from detectors.layouts import H36M_17
 from lifting.body.joints import HEAD_TOP, PELVIS
 from lifting.tracks import Track3D
+from lifting.world.frame import World
+from lifting.world.upright import WorldFrame, upright_world
 from visualize import canvas
 from visualize.canvas import Image
 from visualize.overlay import row_of
 from visualize.palette import BACKGROUND, Colour, accent, mix
 from visualize.scene.figure import Figure, figure_parts, limb_radius
 from visualize.scene.orbit import OrbitCamera, View
-from visualize.scene.world import WorldFrame, estimate_world
 
 __all__ = ["SkeletonScene"]
 
@@ -47,18 +49,21 @@ class SkeletonScene:
     Args:
         tracks: everybody in the video; the view follows them slowly, planned once for the whole length.
         size: width and height of the panel in pixels, each at least 16.
+        world: where they stand; None turns camera axes upright, as for frames of which it knows nothing.
 
     Raises:
         ValueError: for a smaller size.
     """
 
-    def __init__(self, tracks: Sequence[Track3D], size: tuple[int, int]) -> None:
+    def __init__(self, tracks: Sequence[Track3D], size: tuple[int, int], world: World | None = None) -> None:
         if min(size) < 16:
             raise ValueError(f"the 3D panel needs at least 16 x 16 pixels, not {size[0]} x {size[1]}")
         self.size = size
-        self._tracks = list(tracks)
-        self.world = estimate_world(tracks)
-        self.camera = OrbitCamera.fitted(*_to_be_seen(tracks, self.world), size)
+        complete = upright_world(tracks, world)
+        self._tracks = [replace(track, joints_m=complete(track.joints_m, track.frame_index)) for track in tracks]
+        #: From the axes of the tracks to those of the scene.
+        self.world = WorldFrame(np.eye(3), 0.0)
+        self.camera = OrbitCamera.fitted(*_to_be_seen(self._tracks, self.world), size)
         self._backdrop = _backdrop(size)
         self._grid = _floor_grid(_HALF_GRID)
         #: Width of the floor's cells in metres.

@@ -6,7 +6,7 @@ import io
 import json
 import re
 from contextlib import redirect_stdout
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import pytest
 from detectors.layouts import H36M_17
 from lifting.geometry.camera import Camera
 from lifting.tracks import Track3D
+from lifting.world.frame import Shot, World
 from pipeline.errors import InputError, OutputError
 from pipeline.media.decode import VideoInfo
 from pipeline.results.exporters import save
@@ -47,6 +48,11 @@ def track(track_id: int, first: int, length: int, gap: slice = slice(0, 0)) -> T
     return Track3D(track_id, index, index / 29.97, imputed=rng.random((length, 17)) < 0.3, **columns)
 
 
+SHOT = Shot("still", "people", "feet", "")
+SHOTS = [asdict(SHOT)]
+WORLD = World(np.arange(9), np.tile(np.diag([1.0, -1.0, -1.0, 1.0]), (9, 1, 1)), np.zeros(9, np.int64), (SHOT,))
+
+
 def metadata(**changes: Any) -> dict[str, Any]:
     values: dict[str, Any] = {
         "camera": CAMERA,
@@ -61,7 +67,7 @@ def metadata(**changes: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def result() -> Result:
-    return Result((track(1, 3, 6, slice(2, 4)), track(2, 0, 3)), CAMERA, metadata())
+    return Result((track(1, 3, 6, slice(2, 4)), track(2, 0, 3)), CAMERA, metadata(), WORLD)
 
 
 @pytest.fixture
@@ -83,6 +89,23 @@ def test_npz_gives_back_everything(tmp_path: Path, result: Result) -> None:
     np.testing.assert_array_equal(again.camera.distortion, CAMERA.distortion)
     assert (again.camera.image_size, again.camera.source) == ((1280, 720), "flag")
     assert again.metadata == result.metadata
+
+
+def test_the_world_travels_with_the_result(tmp_path: Path, result: Result) -> None:
+    save(tmp_path / "a.npz", result)
+    again = load_result(tmp_path / "a.npz").world
+    assert again is not None and again.shots == WORLD.shots
+    np.testing.assert_array_equal(again.world_from_camera, WORLD.world_from_camera)
+    in_world = result.world_joints(result.tracks[0])
+    np.testing.assert_array_equal(in_world, result.tracks[0].joints_m * [1, -1, -1])
+
+
+def test_files_of_version_1_are_read(tmp_path: Path, stored: dict[str, Any]) -> None:
+    old = {name: array for name, array in stored.items() if not name.startswith("world") and name != "contacts"}
+    np.savez(tmp_path / "old.npz", **(old | changed_metadata(stored, schema_version=1, shots=[])))
+    again = load_result(tmp_path / "old.npz")
+    assert again.world is None and not again.tracks[0].contacts.any()
+    assert np.isnan(again.world_joints(again.tracks[0])).all()
 
 
 def test_nobody_found(tmp_path: Path) -> None:
@@ -133,7 +156,7 @@ def test_metadata_tells_how_it_was_made() -> None:
     record = metadata(video=VIDEO, warnings=[f"{VIDEO.path} seems cut off"])
     assert record["prior"] == {"name": "prior.safetensors", "sha256": "ab" * 32}
     assert record["detector"] == {"name": "movenet", "files": {"a.onnx": "cd" * 32}, "settings": {"threshold": 0.2}}
-    assert (record["preset"], record["seed"], record["schema_version"]) == ("fast", 7, 1)
+    assert (record["preset"], record["seed"], record["schema_version"]) == ("fast", 7, 2)
     assert record["settings"] == {"steps": 50, "person_height_m": None}
     assert record["warnings"] == ["clip.mp4 seems cut off"]
     assert {"zedo-video", "numpy", "torch", "onnxruntime", "python"} <= record["versions"].keys()
@@ -187,10 +210,14 @@ def test_document_names_the_fields_that_are_written(tmp_path: Path, result: Resu
         assert (shape.strip("`"), kind) == (str(["N", *array.shape[1:]]).replace("'", ""), array.dtype.name), name
         assert (unit, meaning) == (field.unit, field.description)
     for name, (shape, kind, *_) in once.items():
-        expected = [*stored[name].shape] if name != "distortion" else ["D"]
+        expected: list[Any] = [*stored[name].shape]
+        if name == "distortion":
+            expected = ["D"]
+        elif name.startswith("world_"):
+            expected[0] = "F"
         assert shape.strip("`") == str(expected).replace("'", "")
         assert kind == ("text" if stored[name].dtype.kind == "U" else stored[name].dtype.name)
-    assert documented("Metadata").keys() == result.metadata.keys()
+    assert documented("Metadata").keys() == result.record().keys()
     save(tmp_path / "a.json", result)
     section = DOCUMENT.read_text(encoding="utf-8").split("## JSON\n")[1]
     assert all(f"`{name}`" in section for name in json.loads((tmp_path / "a.json").read_text()))
@@ -199,9 +226,12 @@ def test_document_names_the_fields_that_are_written(tmp_path: Path, result: Resu
 def test_example_in_the_document_runs(tmp_path: Path, result: Result, monkeypatch: pytest.MonkeyPatch) -> None:
     save(tmp_path / "clip.npz", result)
     monkeypatch.chdir(tmp_path)
-    (code,) = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.S)
+    code = "".join(re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.S))
+    names: dict[str, Any] = {}
     with redirect_stdout(io.StringIO()) as printed:
-        exec(compile(code, "example", "exec"), {})
+        exec(compile(code, "example", "exec"), names)
+    expected = np.concatenate([result.world_joints(track) for track in result.tracks])
+    np.testing.assert_allclose(names["world"], expected, atol=1e-12)
     assert "person 1: 4 of 6 frames" in printed.getvalue()
     assert "person 2: 3 of 3 frames" in printed.getvalue()
 
@@ -226,8 +256,12 @@ def changed_metadata(stored: dict[str, Any], **changes: Any) -> dict[str, Any]:
         (lambda s: {"frame_index": s["frame_index"] * 2}, "not sorted"),
         (lambda s: {"metadata": np.array("{")}, "its metadata is not JSON"),
         (lambda s: {"metadata": np.array("[]")}, "schema version is None"),
-        (lambda s: changed_metadata(s, schema_version=2), "schema version is 2, and this version .* reads 1"),
+        (lambda s: changed_metadata(s, schema_version=3), "schema version is 3, and this version .* reads 1 to 2"),
         (lambda s: changed_metadata(s, camera="phone"), "where the camera came from"),
+        (lambda s: changed_metadata(s, shots=[{"up": 1}]), "in words what is known of its shots"),
+        (lambda s: changed_metadata(s, shots=SHOTS) | {"world_shot": s["world_shot"] + 1}, "of no shot"),
+        (lambda s: {"world_frame_index": s["world_frame_index"] + 2}, "of which its world knows nothing"),
+        (lambda s: {"world_from_camera": s["world_from_camera"][:, :3]}, "world_from_camera is float64"),
         (lambda s: {"boxes": np.array([{"a": 1}] * 9, dtype=object)}, "holds objects"),
     ],
 )

@@ -1,4 +1,4 @@
-"""From the camera frame to a world that stands on its floor.
+"""Camera axes turned upright, for what has no world: a camera whose motion is not known, poses of another origin.
 
 World axes: x right, y up, z towards the video camera, in metres; the floor is y = 0. This is the camera frame (x right,
 y down, z forward) turned, never mirrored, so left stays left.
@@ -7,7 +7,7 @@ y down, z forward) turned, never mirrored, so left stays left.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from detectors.layouts import H36M_17
 from lifting.body.joints import ANKLES, PELVIS, THORAX
 from lifting.tracks import Track3D
+from lifting.world.frame import Shot, World
 
-__all__ = ["WorldFrame", "estimate_world"]
+__all__ = ["WorldFrame", "estimate_world", "upright_world"]
 
 _UPRIGHT = np.diag([1.0, -1.0, -1.0])
 #: From the ankle joint down to where its limb ends in the drawing, metres.
@@ -53,7 +54,12 @@ def estimate_world(tracks: Sequence[Track3D]) -> WorldFrame:
     lies below the 5th percentile of each frame's lower ankle, so that jumps do not lift it
     and single bad frames do not sink it.
     """
-    joints = _seen_joints(tracks)
+    return _estimated([track.joints_m for track in tracks])
+
+
+def _estimated(people: Sequence[NDArray[np.float64]]) -> WorldFrame:
+    """See ``estimate_world``; joints ``[T, 17, 3]`` of each person."""
+    joints = _seen_joints(people)
     if not len(joints):
         return WorldFrame(_UPRIGHT, -1.5)
     rotation, feet = _UPRIGHT, _feet_height(joints, _UPRIGHT)
@@ -64,14 +70,37 @@ def estimate_world(tracks: Sequence[Track3D]) -> WorldFrame:
     return WorldFrame(rotation, float(np.percentile(feet, 5)) - _ANKLE_HEIGHT)
 
 
+def upright_world(tracks: Sequence[Track3D], world: World | None) -> World:
+    """The world of a result with a place for every frame: where there is none, the axes of its camera turned upright.
+
+    Args:
+        tracks: everybody in the result.
+        world: as found; None is nothing.
+    """
+    if world is None:
+        frames = np.unique(np.concatenate([np.zeros(0, np.int64), *(track.frame_index for track in tracks)]))
+        empty = np.full((len(frames), 4, 4), np.nan)
+        shots = (Shot("unknown", "camera", "assumed"),) if len(frames) else ()
+        world = World(frames, empty, np.zeros(len(frames), np.int64), shots)
+    matrices = world.world_from_camera.copy()
+    for shot in np.unique(world.shot[~np.isfinite(matrices).all(axis=(1, 2))]):
+        rows = world.shot == shot
+        inside = [np.isin(track.frame_index, world.frame_index[rows]) for track in tracks]
+        frame = _estimated([track.joints_m[own] for track, own in zip(tracks, inside, strict=True)])
+        matrices[rows] = np.eye(4)
+        matrices[rows, :3, :3] = frame.rotation
+        matrices[rows, 1, 3] = -frame.floor_m
+    return replace(world, world_from_camera=matrices)
+
+
 def _feet_height(joints: NDArray[np.float64], rotation: NDArray[np.float64]) -> NDArray[np.float64]:
     """Height of the lower ankle of each pose ``[M]``, metres."""
     return np.asarray((joints[:, ANKLES] @ rotation[1]).min(axis=1))
 
 
-def _seen_joints(tracks: Sequence[Track3D]) -> NDArray[np.float64]:
+def _seen_joints(people: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
     """All complete poses ``[M, 17, 3]``."""
-    parts = [track.joints_m[np.isfinite(track.joints_m).all(axis=(1, 2))] for track in tracks]
+    parts = [joints[np.isfinite(joints).all(axis=(1, 2))] for joints in people]
     return np.concatenate(parts) if parts else np.zeros((0, len(H36M_17), 3))
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from detectors.layouts import H36M_17
 from lifting.tracks import Track3D
-from visualize.scene.world import estimate_world
+from lifting.world.upright import estimate_world
 
 Convert = Callable[..., NDArray[np.float64]]
 MakeTrack = Callable[..., Track3D]

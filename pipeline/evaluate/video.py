@@ -204,8 +204,10 @@ def _our_group(clip: Clip, result: Result, times: Array) -> dict[str, Any]:
 
 
 def _joints(result: Result, track: Track3D) -> tuple[Array, str]:
-    """``[T, 17, 3]`` in the best frame of reference that the result has, and its name."""
-    return track.joints_m, "camera"
+    """``[T, 17, 3]`` in the world if all of it is known, else in the axes of each frame's camera; and which."""
+    there = result.world_joints(track)
+    known = np.isfinite(there).all(axis=(1, 2)) == np.isfinite(track.joints_m).all(axis=(1, 2))
+    return (there, "world") if known.all() else (track.joints_m, "camera")
 
 
 def _most_seen(clip: Clip, result: Result) -> Track3D | None:
@@ -266,7 +268,7 @@ def _protocol(clips: Sequence[Clip], metadata: Mapping[str, Any]) -> dict[str, A
         "person": "the track with most frames in the time of the truth",
         "joints": {clip.name: clip.joints for clip in clips},
         "frames": "of the video, the truth interpolated at their times; those in which the person was found",
-        "axes": "world where the result has a world, else those of the camera",
+        "axes": "world where the result has a world for all frames of the person, else those of the camera",
         "mpjpe": "middle of the hips on middle of the hips, after one rotation for the whole clip, no scaling",
         "pa_mpjpe": "similarity alignment per frame, without mirroring",
         "angles": "mean absolute error, and bias: predicted minus true; knee and elbow between three joints, hip "

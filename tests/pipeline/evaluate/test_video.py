@@ -53,7 +53,8 @@ def write_truth(folder: Path, **change: Any) -> Path:
 def test_report(short_clip: Path, empty_room: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name, video in (("person", short_clip), ("room", empty_room)):
         shutil.copy(video, write_truth(tmp_path / name) / "video.mp4")
-    zedo("evaluate", "video", "--data", tmp_path / "person", "--json", tmp_path / "r.json", "--steps", 6)
+    arguments = ("evaluate", "video", "--json", tmp_path / "r.json", "--data")
+    zedo(*arguments, tmp_path / "person", "--steps", 6, "--camera-motion", "still")
     table = capsys.readouterr().out
     record = json.loads((tmp_path / "r.json").read_text("utf-8"))
     assert list(record) == ["protocol", "metrics", "per_group", "time", "provenance"]
@@ -61,7 +62,7 @@ def test_report(short_clip: Path, empty_room: Path, tmp_path: Path, capsys: pyte
     groups = {group["who"]: group for group in record["per_group"]}
     assert list(groups) == ["zedo-video", "near", "large", "truth"]
     ours, near, large, truth = groups.values()
-    assert (ours["frames"], ours["frames_found"], ours["axes"]) == (23, 23, "camera")
+    assert (ours["frames"], ours["frames_found"], ours["axes"]) == (23, 23, "world")
     assert 5 < ours["pa_mpjpe_mm"] < 120 and 5 < ours["mpjpe_mm"] < 200 and 0 < ours["knee_error_deg"] < 60
     assert near["rigid_fit_mm"] == pytest.approx(0, abs=1e-3) and near["frames_found"] == 23
     assert large["wa_mpjpe_mm"] == pytest.approx(0, abs=1e-3) and large["mpjpe_mm"] > 5
@@ -70,15 +71,15 @@ def test_report(short_clip: Path, empty_room: Path, tmp_path: Path, capsys: pyte
     assert record["metrics"]["pa_mpjpe_mm"] == ours["pa_mpjpe_mm"]
     assert record["metrics"]["others"]["large"]["mpjpe_mm"] == large["mpjpe_mm"]
     line = next(line for line in table.splitlines() if line.split()[:2] == ["person", "zedo-video"])
-    assert "camera" in line and f" {ours['pa_mpjpe_mm']:.1f} " in line
+    assert "world" in line and f" {ours['pa_mpjpe_mm']:.1f} " in line
     assert f"{ours['knee_error_deg']:.1f} ({ours['knee_bias_deg']:+.1f})" in line
     assert str(tmp_path) not in json.dumps(record) and leftovers(tmp_path / "person") == ["truth.npz", "video.mp4"]
 
     # nobody is in the second video: that is said, and does not pass as a good result
-    zedo("evaluate", "video", "--data", tmp_path, "--json", tmp_path / "r.json", "--steps", 2)
+    zedo(*arguments, tmp_path, "--steps", 2, "--camera-motion", "off")
     table = capsys.readouterr().out
     record = json.loads((tmp_path / "r.json").read_text("utf-8"))
-    assert record["protocol"]["clips"] == ["person", "room"]
+    assert record["protocol"]["clips"] == ["person", "room"] and record["per_group"][0]["axes"] == "camera"
     assert record["metrics"]["pa_mpjpe_mm"] is None and record["metrics"]["found"] == 0.5
     assert re.search(r"^ ?room +zedo-video +0 % *$", table, re.MULTILINE)
     assert record["metrics"]["others"]["near"]["clips"] == 2

@@ -21,6 +21,7 @@ __all__ = ["bench_detectors", "detector_table"]
 _FRAMES = 8
 _REPEATS = 3
 _RUNTIMES: tuple[Literal["onnx", "torch"], ...] = ("onnx", "torch")
+_BACKGROUND = "background, 1080p"
 # Networks of MMDet and MMPose, and what a run of one of them gives.
 NETWORKS: tuple[tuple[str, Literal["det", "pose"], str], ...] = (
     ("movenet-thunder", "pose", "keypoints"),
@@ -52,7 +53,7 @@ def bench_detectors(reporter: Reporter, *, frames: int = _FRAMES, repeats: int =
     began = time.perf_counter()
     clip = [frame.image for frame, _ in zip(read_frames(asset_path("sample.mp4")), range(frames), strict=False)]
     groups: list[dict[str, Any]] = []
-    cases = 1 if missing_packages() else 1 + len(NETWORKS) * len(_RUNTIMES)
+    cases = 2 if missing_packages() else 2 + len(NETWORKS) * len(_RUNTIMES)
     with reporter.stage("bench", cases, "cases") as advance:
         detector = MoveNetDetector()
 
@@ -63,7 +64,9 @@ def bench_detectors(reporter: Reporter, *, frames: int = _FRAMES, repeats: int =
 
         groups.append({"network": "movenet (embedded)", "gives": "both", "runtime": "onnx", "weights": "shipped"}
                       | _timed(follow, len(clip), repeats))  # fmt: skip
-        advance(1)
+        groups.append({"network": _BACKGROUND, "gives": "background", "runtime": "opencv", "weights": "none"}
+                      | _background(repeats, 4 * frames))  # fmt: skip
+        advance(2)
         if not missing_packages():
             for group in _networks(clip, repeats):
                 groups.append(group)
@@ -72,8 +75,9 @@ def bench_detectors(reporter: Reporter, *, frames: int = _FRAMES, repeats: int =
         protocol={
             "name": "bench detectors",
             "pictures": f"{len(clip)} frames of the shipped sample clip, 640x480, one person, one frame at a time",
-            "ms": "per frame (boxes, both) or per person (keypoints): preparation, layers, reading of the outputs; "
-            "fastest repetition",
+            "background": "a wall that the camera pans along by 6 px a frame, followed to find the camera's motion",
+            "ms": "per frame (boxes, both, background) or per person (keypoints): preparation, layers, reading of the "
+            "outputs; fastest repetition",
             "cpu_ms": "the same in time of all threads of the process, which other programs disturb less",
             "random_weights": "nobody is found, so what happens to boxes is not in the time",
         },
@@ -99,9 +103,28 @@ def detector_table(report: Report) -> str:
         f"{machine['cpu']}, {machine['cores']} cores, {machine['threads']} threads, load {machine['load_average']}; "
         "times are ratios of this run, other programs slow them down",
     ]
-    if len(rows) == 1:
+    if len(rows) == 2:
         notes.append("MMPose is not installed; zedo-video doctor says how")
     return table_text("Detectors", ["network", "gives", "runtime", "weights", "ms", "CPU ms"], rows, notes)
+
+
+def _background(repeats: int, frames: int) -> dict[str, float]:
+    """Following the background of a pan in 1920 x 1080."""
+    import cv2
+    import numpy as np
+
+    from detectors.background.follow import BackgroundFollower
+
+    spots = cv2.GaussianBlur(np.random.default_rng(0).normal(0, 1, (1080, 1920 + 6 * frames)), (0, 0), 6)
+    wall = np.repeat(np.clip(128 + 45 * spots / spots.std(), 0, 255).astype(np.uint8)[..., None], 3, axis=2)
+    pictures = [np.ascontiguousarray(wall[:, 6 * frame : 6 * frame + 1920]) for frame in range(frames)]
+
+    def follow() -> None:
+        follower = BackgroundFollower()
+        for frame, picture in enumerate(pictures):
+            follower.follow(picture, (), frame / 30)
+
+    return _timed(follow, frames, repeats)
 
 
 def _networks(clip: list[NDArray[np.uint8]], repeats: int) -> Iterator[dict[str, Any]]:

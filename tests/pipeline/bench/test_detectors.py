@@ -31,12 +31,13 @@ def test_both_runtimes_of_each_network(tmp_path: Path, capsys: pytest.CaptureFix
     rows = [tuple(group[name] for name in ("network", "gives", "runtime", "weights")) for group in record["per_group"]]
     assert rows == [
         ("movenet (embedded)", "both", "onnx", "shipped"),
+        ("background, 1080p", "background", "opencv", "none"),
         ("movenet-thunder", "keypoints", "onnx", "shipped"), ("movenet-thunder", "keypoints", "torch", "shipped"),
         ("rtmdet_nano_320-8xb32_coco-person", "boxes", "onnx", "random"),
         ("rtmdet_nano_320-8xb32_coco-person", "boxes", "torch", "random"),
     ]  # fmt: skip
     assert all(group["ms"] > 0 and group["cpu_ms"] > 0 for group in record["per_group"])
-    assert record["metrics"]["movenet-thunder, torch"] == record["per_group"][2]["ms"]
+    assert record["metrics"]["movenet-thunder, torch"] == record["per_group"][3]["ms"]
     assert record["provenance"]["versions"]["mmpose"] and record["time"]["cpu"]
     table = capsys.readouterr().out
     assert table.count("rtmdet_nano_320-8xb32_coco-person") == 2 and "other programs slow them down" in table
@@ -51,5 +52,5 @@ def test_without_the_extra_the_embedded_one_is_measured(
     monkeypatch.setattr(zoo, "missing_packages", lambda: ["mmpose"])
     zedo("bench", "--detectors", "--quick", "--json", tmp_path / "b.json")
     record = json.loads((tmp_path / "b.json").read_text("utf-8"))
-    assert list(record["metrics"]) == ["movenet (embedded), onnx"]
+    assert list(record["metrics"]) == ["movenet (embedded), onnx", "background, 1080p, opencv"]
     assert "MMPose is not installed; zedo-video doctor says how" in capsys.readouterr().out

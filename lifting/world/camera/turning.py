@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ _SHARE, _CLEAR = 0.5, 0.8  # of the points that must agree; with which a fit is 
 #: A key frame serves while so much of its points is left; then the last frame that it explained takes over.
 _LEFT = 0.6
 _SWEEPS = 3
+_PART = 2000  # frames that are polished together
 #: Share of frames that do not fit after which no more are tried.
 _GIVE_UP = 0.25
 #: Radians between two frames that say something of the focal length, and factors that are tried.
@@ -58,8 +60,12 @@ class Tracks:
 
     def since(self, f: int) -> Tracks:
         """Without the frames before f."""
-        rows = slice(int(self.start[f]), None)
-        return Tracks(self.n[rows], self.point[rows], self.start[f:] - self.start[f], self.noise)
+        return self.part(f, len(self))
+
+    def part(self, f: int, end: int) -> Tracks:
+        """The frames from f to ``end``, which is not among them."""
+        rows = slice(int(self.start[f]), int(self.start[end]))
+        return Tracks(self.n[rows], self.point[rows], self.start[f : end + 1] - self.start[f], self.noise)
 
     def scaled(self, focal: float) -> Tracks:
         """As a camera would see them whose focal length is ``focal`` times what was taken."""
@@ -135,8 +141,24 @@ def _spread(n: NDArray[np.float64], noise: float) -> bool:
 def polished(tracks: Tracks, chain: Chain) -> Chain:
     """Rotations and zooms in which every point has one direction in all frames that see it, key frames or not.
 
-    In turns: the direction of each point is the mean of those of its frames, and all frames are fitted to directions.
+    Long shots are polished part by part, each from the last frame of the one before, so that memory does not grow.
     """
+    known = np.flatnonzero(chain.solved)
+    bounds = [0, *known[_PART:-1:_PART].tolist(), len(tracks) - 1]
+    rotation, zoom = chain.rotation.copy(), chain.zoom.copy()
+    for first, last in pairwise(bounds):
+        part = slice(first, last + 1)
+        turn, size = chain.rotation[first], float(chain.zoom[first])
+        own = replace(
+            chain, rotation=chain.rotation[part] @ turn.T, zoom=chain.zoom[part] / size, solved=chain.solved[part]
+        )
+        turns, zooms = _polished(tracks.part(first, last + 1).scaled(size), own)
+        rotation[part], zoom[part] = turns @ rotation[first], zooms * zoom[first]
+    return replace(chain, rotation=rotation, zoom=zoom)
+
+
+def _polished(tracks: Tracks, chain: Chain) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """In turns: the direction of each point is the mean of those of its frames, and all frames are fitted to these."""
     rotation, zoom = chain.rotation.copy(), chain.zoom.copy()
     _, point = np.unique(tracks.point, return_inverse=True)
     frame = np.repeat(np.arange(len(tracks)), np.diff(tracks.start))
@@ -163,7 +185,7 @@ def polished(tracks: Tracks, chain: Chain) -> Chain:
         rotation, zoom = rotations_of(np.asarray(change[:, :3])) @ rotation, zoom * np.exp(change[:, 3])
         # The first frame's axes are the reference.
         rotation, zoom = rotation @ rotation[0].T, zoom / zoom[0]
-    return Chain(rotation, zoom, chain.solved, chain.share, chain.keys, chain.travel)
+    return rotation, zoom
 
 
 def as_turns(chain: Chain, times: float) -> Chain:

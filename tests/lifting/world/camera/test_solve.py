@@ -190,6 +190,14 @@ def test_what_follows_a_stretch_without_points_is_not_called_still() -> None:
     assert found.kind == ("still", "unknown") and len(room) - 1 <= found.frames(0).stop <= len(room) + 1
 
 
+def test_a_long_shot_is_polished_part_by_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lifting.world.camera.turning._PART", 20)
+    angles, zoom = turn(2.5, pan=15), np.linspace(1, 1.3, 75)
+    found = solve_camera_motion(seen(angles, zoom=zoom), CAMERA)
+    assert off_deg(found.rotation, angles).max() < 0.3 and np.abs(found.zoom / zoom - 1).max() < 0.01
+    assert np.linalg.norm(np.diff(found.rotation, axis=0), axis=(1, 2)).max() < 0.03
+
+
 def test_a_few_frames_without_points_are_bridged() -> None:
     angles = turn(2, pan=10)
     room = seen(angles)

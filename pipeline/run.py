@@ -20,7 +20,7 @@ from pipeline.files.workspace import Workspace, fingerprint
 from pipeline.media.decode import VideoInfo, probe
 from pipeline.media.pictures import pictures_of
 from pipeline.progress import Reporter
-from pipeline.results.exporters import check_outputs, takes_pictures, write_data
+from pipeline.results.exporters import ExportOptions, check_outputs, takes_pictures, write_files
 from pipeline.results.result import Result
 from pipeline.results.schema import build_metadata
 from pipeline.settings import RunSettings
@@ -119,7 +119,7 @@ def run_video(
     Raises:
         UserError: the input, an output, a setting or a weight file cannot be used.
     """
-    check_outputs(outputs, source, overwrite=overwrite)
+    check_outputs(outputs, source, overwrite=overwrite, people=settings.person or None)
     seconds: dict[str, float] = {}
     with claimed(outputs):
         with _timed(seconds, "load"):
@@ -130,8 +130,8 @@ def run_video(
             with _timed(seconds, "lift"):
                 result = lift(job, found, reporter)
             with _timed(seconds, "render"):
-                write(job, result, outputs, found.frames, reporter)
-    return RunSummary(result, found.frames, seconds, tuple(outputs))
+                written = write(job, result, outputs, found.frames, reporter)
+    return RunSummary(result, found.frames, seconds, written)
 
 
 def load(source: Path, settings: RunSettings, reporter: Reporter, camera: Camera | None = None) -> Job:
@@ -204,28 +204,33 @@ def lift(job: Job, found: Found, reporter: Reporter) -> Result:
     return Result(tuple(lifted.tracks), found.camera, metadata, lifted.world)
 
 
-def write(job: Job, result: Result, outputs: Sequence[Path], frames: int, reporter: Reporter) -> None:
+def write(job: Job, result: Result, outputs: Sequence[Path], frames: int, reporter: Reporter) -> tuple[Path, ...]:
     """All files; they get their names together at the end: a killed run leaves none, so the same command goes on.
 
+    Returns:
+        What was written, of which a format that holds one person may have several or none.
+
     Raises:
-        OutputError: the disk does not take them.
+        OutputError: the disk does not take them, or a format not the people.
     """
+    settings = job.settings
     with ExitStack() as stack:
-        parts = {output: stack.enter_context(atomic_path(output)) for output in outputs}
-        pictures = [part for output, part in parts.items() if takes_pictures(output)]
+        films = [output for output in outputs if takes_pictures(output)]
+        pictures = [stack.enter_context(atomic_path(output)) for output in films]
         if pictures:
             from pipeline.results.render import render
             from visualize.stream import PictureOptions
 
-            settings = job.settings
             options = PictureOptions(settings.gif_width, settings.gif_fps)
             with reporter.stage("render", frames) as advance:
                 warnings = render(result, job.video, pictures, options, settings.start, settings.end, advance)
             for text in warnings:
                 reporter.warn(text)
-        for output, part in parts.items():
-            if not takes_pictures(output):
-                write_data(part, result)
+        data = [output for output in outputs if not takes_pictures(output)]
+        files, warnings = write_files(stack, data, result, ExportOptions(settings.skeleton))
+        for text in warnings:
+            reporter.warn(text)
+    return (*films, *files)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 from detectors.options import DetectorOptions
 from lifting.settings import DEFAULT_FOV_DEG, STEPS, LiftSettings
 from pipeline.errors import InputError, as_input_error
+from pipeline.results.exporters import ExportOptions, Skeleton
 from visualize.stream import PictureOptions
 
 __all__ = [
@@ -132,6 +133,7 @@ class RunSettings:
     gif_fps: Annotated[float, Option("Frames per second of a GIF, at most", "FPS", least=0.01, most=50)] = (
         PictureOptions.gif_fps
     )
+    skeleton: Annotated[Skeleton, Option("Names and axes of joints in files with a skeleton")] = ExportOptions.skeleton
 
     def __post_init__(self) -> None:
         for name, value in _checked({name: getattr(self, name) for name in SETTINGS}).items():

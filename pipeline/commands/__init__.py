@@ -17,6 +17,7 @@ __all__ = ["COMMANDS", "cli", "main"]
 #: name -> one line for the help; the module has the same name and an attribute ``command``.
 COMMANDS = {
     "video": "3D people from videos (the default: `zedo-video INPUT...` means `zedo-video video INPUT...`).",
+    "convert": "Write a finished result (.npz) in other formats.",
     "prepare": "Make training poses of motion capture (BVH or .npz).",
     "train": "Train a prior or compute template poses.",
     "evaluate": "Measure the accuracy on data with known answers.",

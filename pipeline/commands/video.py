@@ -25,7 +25,7 @@ __all__ = ["command"]
 @click.option(
     "--out", "-o", "outputs", multiple=True, type=click.Path(path_type=Path), metavar="PATH",
     help=f"Output file, may be given several times; the extension decides: {FORMATS}. With several inputs it must "
-    "contain {name}. Default: {name}-3d.mp4 in this folder.",
+    "contain {name}; {person} makes a file for each person. Default: {name}-3d.mp4 in this folder.",
 )  # fmt: skip
 @run_options(*SETTINGS)
 @click.option("--resume/--no-resume", default=True, help="Go on where a killed run was (default), or start again.")

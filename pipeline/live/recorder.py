@@ -17,7 +17,7 @@ from lifting.live.lifter import LivePose
 from lifting.live.tracks import live_track
 from pipeline.files.atomic import atomic_path, claimed
 from pipeline.live.slot import Closed, Slot
-from pipeline.results.exporters import cut_gaps, open_writer, takes_pictures, write_data
+from pipeline.results.exporters import cut_gaps, open_writer, takes_pictures, write_files
 from pipeline.results.result import Result
 
 __all__ = ["Moment", "Recorder"]
@@ -63,7 +63,7 @@ class Recorder:
         self._files = ExitStack()
         try:
             self._files.enter_context(claimed(self.outputs))
-            self._parts = {path: self._files.enter_context(atomic_path(path)) for path in self.outputs}
+            self._parts = {path: self._files.enter_context(atomic_path(path)) for path in self._films}
         except BaseException:
             self._files.close()
             raise
@@ -105,11 +105,11 @@ class Recorder:
                 rows = (zip(*self._rows[identity], strict=True) for identity in sorted(self._rows))
                 tracks = tuple(live_track(np.array(frames), np.array(times), poses) for frames, times, poses in rows)
                 result = Result(tracks, self._camera, dict(self._metadata))
-                for path in self._data:
-                    write_data(self._parts[path], result)
+                data, warnings = write_files(self._files, self._data, result)
+                self.warnings += warnings
         except _NothingRecorded:
             return ()
-        return self.outputs
+        return (*self._films, *data)
 
     def _write(self) -> None:
         try:

@@ -7,7 +7,8 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.media.decode import Frame, VideoInfo, read_frames
+from pipeline.errors import InputError
+from pipeline.media.decode import Frame, VideoInfo, probe, read_frames
 from pipeline.media.prefetch import prefetch
 from pipeline.progress import Advance
 from pipeline.results.exporters import cut_gaps, open_writer
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from visualize.compose import FrameComposer
     from visualize.stream import PictureOptions
 
-__all__ = ["render"]
+__all__ = ["render", "render_again"]
 
 #: Of the pictures; a panel of this size shows everything, and encoding is what costs most.
 _MAX_HEIGHT = 540
@@ -48,6 +49,33 @@ def render(
         for done in counts:
             on_progress(done)
     return warnings
+
+
+def render_again(
+    result: Result,
+    video: Path,
+    outputs: Sequence[Path],
+    options: PictureOptions,
+    start_s: float | None,
+    end_s: float | None,
+    on_progress: Advance,
+) -> list[str]:
+    """The same of a finished result; ``start_s`` and ``end_s`` are those it was made with where they are None.
+
+    Raises:
+        InputError: the video cannot be read, or has frames of another size.
+    """
+    made_with = result.metadata.get("settings", {})
+    rate = made_with.get("fps")
+    info = probe(video, rate if isinstance(rate, (int, float)) and 0 < rate <= 1000 else None)
+    if (info.width, info.height) != result.camera.image_size:
+        raise InputError(
+            f"{video} has {info.width} x {info.height} pixels, the video of the result had "
+            f"{result.camera.image_size[0]} x {result.camera.image_size[1]}"
+        )
+    start_s = made_with.get("start") if start_s is None else start_s
+    end_s = made_with.get("end") if end_s is None else end_s
+    return render(result, info, outputs, options, start_s, end_s, on_progress)
 
 
 def _written(

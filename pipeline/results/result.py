@@ -20,7 +20,7 @@ from lifting.tracks import Track3D
 from lifting.world.frame import Shot, World
 from pipeline.errors import InputError, as_input_error
 from pipeline.files.atomic import atomic_path
-from pipeline.results.exporters import PICTURES, check_format, save
+from pipeline.results.exporters import PICTURES, ExportOptions, Skeleton, check_format, save
 from pipeline.results.schema import ONCE_FIELDS, ROW_FIELDS, SCHEMA_VERSION, camera_record, jsonable, world_arrays
 from visualize.stream import PictureOptions
 
@@ -48,15 +48,24 @@ class Result:
         if ids != sorted(set(ids)):
             raise ValueError(f"the tracks of a result must have different, ascending ids, not {ids}")
 
-    def save(self, path: str | Path) -> None:
+    def save(self, path: str | Path, *, skeleton: Skeleton = ExportOptions.skeleton) -> list[Path]:
         """Write a data file, whole or not at all; the extension decides (``exporters.DATA``).
 
-        A file of that name is replaced.
+        A file of that name is replaced. ``{person}`` in the name makes a file for each person, named by the id; formats
+        that hold one person do so anyway where there are several: ``out.bvh`` is then ``out-1.bvh``, ``out-2.bvh``.
+
+        Args:
+            path: file to write.
+            skeleton: "h36m", "lafan1", "mixamo" or "unreal", for formats with a skeleton.
+
+        Returns:
+            The files.
 
         Raises:
-            OutputError: the extension is that of no data format, or the file cannot be written there.
+            OutputError: the extension is that of no data format, it holds one person and there is nobody, or the file
+                cannot be written there.
         """
-        save(path, self)
+        return save(path, self, ExportOptions(skeleton))
 
     def render(
         self,
@@ -83,22 +92,13 @@ class Result:
             OutputError: the extension is that of no picture format, or the file cannot be written there.
             ValueError: a size or a rate is out of range.
         """
-        from pipeline.media.decode import probe
-        from pipeline.results.render import render
+        from pipeline.results.render import render_again
 
-        made_with = self.metadata.get("settings", {})
-        rate = made_with.get("fps")
-        out, info = Path(out), probe(video, rate if isinstance(rate, (int, float)) and 0 < rate <= 1000 else None)
+        out = Path(out)
         check_format(out, PICTURES)
-        if (info.width, info.height) != self.camera.image_size:
-            raise InputError(
-                f"{video} has {info.width} x {info.height} pixels, the video of the result had "
-                f"{self.camera.image_size[0]} x {self.camera.image_size[1]}"
-            )
-        start_s = made_with.get("start") if start_s is None else start_s
-        end_s = made_with.get("end") if end_s is None else end_s
+        options = PictureOptions(gif_width, gif_fps)
         with atomic_path(out) as part:
-            said = render(self, info, [part], PictureOptions(gif_width, gif_fps), start_s, end_s, lambda done: None)
+            said = render_again(self, Path(video), [part], options, start_s, end_s, lambda done: None)
         for text in said:
             warnings.warn(text, stacklevel=2)
 

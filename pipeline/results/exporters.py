@@ -33,6 +33,7 @@ __all__ = [
     "check_format",
     "check_outputs",
     "cut_gaps",
+    "extension",
     "open_writer",
     "save",
     "takes_pictures",
@@ -50,6 +51,9 @@ PICTURES: dict[str, str] = {
 DATA: dict[str, str] = {
     ".npz": "pipeline.formats.npz:NpzExporter",
     ".json": "pipeline.formats.json_rows:JsonExporter",
+    ".csv": "pipeline.formats.biomechanics.tables:JointsExporter",
+    ".angles.csv": "pipeline.formats.biomechanics.tables:AnglesExporter",
+    ".mot": "pipeline.formats.biomechanics.mot:MotExporter",
 }
 #: Whose skeletons there are.
 Skeleton = Literal["h36m", "lafan1", "mixamo", "unreal"]
@@ -102,9 +106,18 @@ class Exporter(ABC):
         """
 
 
+def extension(path: Path) -> str:
+    """What decides the format of a file: the last part of its name, or the last two if there is a format for both.
+
+    The names of formats are in lower case.
+    """
+    both = "".join(path.suffixes[-2:]).lower()
+    return both if both in DATA else path.suffix.lower()
+
+
 def takes_pictures(path: Path) -> bool:
     """Whether the extension asks for pictures."""
-    return path.suffix.lower() in PICTURES
+    return extension(path) in PICTURES
 
 
 def open_writer(path: Path, options: PictureOptions | None = None) -> FrameWriter:
@@ -187,7 +200,7 @@ def save(path: str | Path, result: Result, options: ExportOptions | None = None)
 
 def check_format(path: Path, extensions: Sequence[str] | dict[str, str]) -> None:
     """Raise OutputError if the extension is none of these."""
-    if path.suffix.lower() not in extensions:
+    if extension(path) not in extensions:
         kind = f"the extension {path.suffix}" if path.suffix else "no extension"
         raise OutputError(f"{path} has {kind}; the extension decides the format: use {', '.join(extensions)}")
 
@@ -251,5 +264,5 @@ def _exporter(path: Path, options: ExportOptions | None = None) -> Exporter:
 
 
 def _load(registry: dict[str, str], path: Path) -> Any:
-    module, _, name = registry[path.suffix.lower()].partition(":")
+    module, _, name = registry[extension(path)].partition(":")
     return getattr(import_module(module), name)

@@ -1,0 +1,4 @@
+"""Formats of biomechanics, coaching and statistics: tables of angles and joints, files of OpenSim and laboratories.
+
+``AnglesExporter`` and ``JointsExporter`` write tables, ``MotExporter`` OpenSim's coordinates.
+"""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
+from warnings import warn as say
 
 from pipeline.errors import OutputError
 from pipeline.files.atomic import atomic_path, check_writable, real_path
@@ -54,6 +55,7 @@ DATA: dict[str, str] = {
     ".csv": "pipeline.formats.biomechanics.tables:JointsExporter",
     ".angles.csv": "pipeline.formats.biomechanics.tables:AnglesExporter",
     ".mot": "pipeline.formats.biomechanics.mot:MotExporter",
+    ".bvh": "pipeline.formats.animation.bvh:BvhExporter",
 }
 #: Whose skeletons there are.
 Skeleton = Literal["h36m", "lafan1", "mixamo", "unreal"]
@@ -85,12 +87,14 @@ class Exporter(ABC):
         one_person: the format holds one person; it is then never given more or fewer. Otherwise it is given everybody,
             which may be nobody. A result of one person that was made of one of several has the world of all.
         options: what the user said.
+        notes: what ``write`` found that the file has no place for, such as gaps, one sentence each; the user is told.
     """
 
     one_person: ClassVar[bool] = False
 
     def __init__(self, options: ExportOptions | None = None) -> None:
         self.options = options or ExportOptions()
+        self.notes: list[str] = []
 
     def check(self) -> None:  # noqa: B027
         """Raise OutputError if no such file can be written here, such as without an extra; called before the work."""
@@ -173,12 +177,16 @@ def write_files(
         source = stood if exporter.one_person else result
         if person is not None:
             source = replace(source, tracks=tuple(track for track in source.tracks if track.track_id == person))
+        exporter.notes.clear()
         exporter.write(files.enter_context(atomic_path(path)), source)
+        warnings += [f"{path}: {note}" for note in exporter.notes]
     return list(jobs), warnings
 
 
 def save(path: str | Path, result: Result, options: ExportOptions | None = None) -> list[Path]:
     """Write a data format; the files appear whole or not at all, and replace those of the same names.
+
+    What a file has no place for is said by ``warnings.warn``.
 
     Returns:
         The files: one, or one for each person (``pipeline.results.naming``).
@@ -193,8 +201,10 @@ def save(path: str | Path, result: Result, options: ExportOptions | None = None)
     _exporter(path, options).check()
     with ExitStack() as files:
         written, warnings = write_files(files, [path], result, options)
-    if warnings:
+    if not written:
         raise OutputError(f"{path.suffix} files hold one person, and there is nobody")
+    for text in warnings:
+        say(text, stacklevel=3)
     return written
 
 

@@ -73,5 +73,5 @@ def matrices(quaternions: Array) -> Array:
 def continuous(quaternions: Array) -> Array:
     """Quaternions ``[T, ..., 4]`` each in the hemisphere of the one before, so that none goes the long way round."""
     flips = np.where((quaternions[1:] * quaternions[:-1]).sum(axis=-1) < 0, -1.0, 1.0)
-    signs = np.concatenate([np.ones_like(flips[:1]), flips]).cumprod(axis=0)
+    signs = np.concatenate([np.ones((1, *quaternions.shape[1:-1])), flips]).cumprod(axis=0)
     return np.asarray(quaternions * signs[..., None])

@@ -21,7 +21,7 @@ _SHARED_S = 0.07
 #: Weight of the plane between the nearest bent frames, where a joint is straight.
 _CARRIED = 0.02
 #: How much more the end of a limb is held in its place than its middle.
-_END = 4.0
+_END = 16.0
 
 
 @dataclass(frozen=True)

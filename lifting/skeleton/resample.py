@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import PchipInterpolator
 from scipy.spatial.transform import Rotation, Slerp
 
 from lifting.skeleton.frames import continuous
@@ -43,6 +42,9 @@ def even(motion: Motion, lead: int = 0) -> tuple[Motion, float]:
     steady = time_s[0] + step * np.arange(len(time_s))
     if np.abs(time_s - steady).max() <= _EVEN_S:
         return _held(replace(motion, time_s=steady, root_m=root, local=local), lead, step)
+    # Takes half a second, and few videos need it.
+    from scipy.interpolate import PchipInterpolator
+
     rate = 1 / float(np.median(np.diff(time_s)))
     nearest = float(_RATES[np.abs(_RATES / rate - 1).argmin()])
     step = 1 / (nearest if abs(nearest / rate - 1) < 0.01 else rate)

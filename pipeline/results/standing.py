@@ -17,7 +17,7 @@ from lifting.world.frame import World
 from lifting.world.upright import upright_world
 from pipeline.results.result import Result
 
-__all__ = ["Standing", "gaps", "hold", "stand", "standing"]
+__all__ = ["Standing", "gaps", "held_rows", "stand", "standing"]
 
 Array = NDArray[np.float64]
 
@@ -81,17 +81,14 @@ def gaps(track: Track3D) -> list[tuple[float, float]]:
     return [(float(track.time_s[a]), float(track.time_s[b])) for a, b in zip(begins, ends, strict=True)]
 
 
-def hold(poses: Array) -> Array:
-    """Poses ``[T, ...]`` whose gaps (rows with NaN) repeat the row before, those at the beginning the first one.
+def held_rows(seen: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """For each frame ``[T]``, which of the frames in which somebody was seen it shows.
 
-    Raises:
-        ValueError: no row is complete.
+    That is itself, in gaps the one before, and at the beginning the first one. Raises ValueError if there is none.
     """
-    seen = np.isfinite(poses).reshape(len(poses), -1).all(axis=1)
     if not seen.any():
-        raise ValueError("there is no complete pose")
-    last = np.maximum.accumulate(np.where(seen, np.arange(len(poses)), -1))
-    return poses[np.where(last < 0, int(seen.argmax()), last)]
+        raise ValueError("there is no frame in which the person was seen")
+    return np.maximum(np.cumsum(seen) - 1, 0)
 
 
 def _present(world: World, tracks: tuple[Track3D, ...]) -> list[int]:

@@ -40,7 +40,7 @@ def test_one_run_writes_every_format(short_clip: Path, tmp_path: Path) -> None:
     assert [track.track_id for track in result.tracks] == [1]
     assert len(result.tracks[0]) == 12
     assert np.isfinite(result.tracks[0].joints_m).all()
-    assert json.loads(outputs[4].read_text("utf-8"))["metadata"] == result.metadata
+    assert json.loads(outputs[4].read_text("utf-8"))["metadata"] == result.record()
     with Image.open(outputs[0]) as gif:
         assert gif.width == 320
         assert gif.info["loop"] == 0

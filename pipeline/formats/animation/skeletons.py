@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lifting.skeleton.names import SKELETONS, Profile
 from lifting.skeleton.rig import held_lengths, make_rig
 from lifting.skeleton.solve import Motion, solve
 from pipeline.results.result import Result
-from pipeline.results.standing import gaps, hold, standing
+from pipeline.results.standing import gaps, held_rows, standing
 
 __all__ = ["Mover", "movers"]
 
@@ -51,6 +51,9 @@ def movers(result: Result, skeleton: str) -> tuple[list[Mover], str, bool]:
         if not track.seen.any():
             continue
         rig = make_rig(held_lengths(joints), profile.build)
-        motion = solve(rig, hold(joints), track.time_s, hold(track.contacts))
+        seen = track.seen
+        motion = solve(rig, joints[seen], track.time_s[seen], track.contacts[seen])
+        rows = held_rows(seen)
+        motion = replace(motion, time_s=track.time_s, root_m=motion.root_m[rows], local=motion.local[rows])
         found.append(Mover(track.track_id, profile, motion, int(track.frame_index[0]) - first, gaps(track)))
     return found, stood.sentence, stood.in_world

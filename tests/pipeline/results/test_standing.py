@@ -9,7 +9,7 @@ import pytest
 
 from lifting.world.frame import Shot, World
 from pipeline.results.result import Result
-from pipeline.results.standing import gaps, hold, stand, standing
+from pipeline.results.standing import gaps, held_rows, stand, standing
 from tests.pipeline.results.test_result import CAMERA, WORLD, track
 
 
@@ -65,8 +65,7 @@ def test_nobody() -> None:
 def test_gaps_hold_the_pose_before() -> None:
     person = track(1, 0, 6, slice(2, 4))
     assert gaps(person) == [(2 / 29.97, 3 / 29.97)]
-    values = np.array([np.nan, 1, 2, np.nan, np.nan, 5, np.nan])[:, None, None]
-    assert hold(values)[:, 0, 0].tolist() == [1, 1, 2, 2, 2, 5, 5]
-    with pytest.raises(ValueError, match="no complete pose"):
-        hold(np.full((2, 3), np.nan))
+    assert held_rows(np.array([False, True, True, False, False, True, False])).tolist() == [0, 0, 1, 1, 1, 2, 2]
+    with pytest.raises(ValueError, match="no frame"):
+        held_rows(np.zeros(2, np.bool_))
     assert gaps(track(2, 0, 3)) == []

@@ -56,6 +56,8 @@ DATA: dict[str, str] = {
     ".angles.csv": "pipeline.formats.biomechanics.tables:AnglesExporter",
     ".mot": "pipeline.formats.biomechanics.mot:MotExporter",
     ".bvh": "pipeline.formats.animation.bvh:BvhExporter",
+    ".glb": "pipeline.formats.animation.gltf:GltfExporter",
+    ".gltf": "pipeline.formats.animation.gltf:GltfExporter",
 }
 #: Whose skeletons there are.
 Skeleton = Literal["h36m", "lafan1", "mixamo", "unreal"]

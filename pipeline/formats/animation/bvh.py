@@ -12,7 +12,7 @@ from lifting.skeleton.euler import angles
 from lifting.skeleton.resample import even
 from lifting.skeleton.rig import Rig
 from pipeline.errors import OutputError
-from pipeline.formats.animation.skeletons import Mover, movers
+from pipeline.formats.animation.skeletons import Mover, in_axes, movers, offsets_in_axes
 from pipeline.results.exporters import Exporter
 from pipeline.results.result import Result
 
@@ -47,16 +47,11 @@ class BvhExporter(Exporter):
 
 def _lines(person: Mover) -> Iterator[str]:
     motion, step = even(person.motion, person.lead)
-    rig, profile = motion.rig, person.profile
-    axes = profile.axes(rig)
+    axes = person.axes()
     yield "HIERARCHY\n"
-    yield from _hierarchy(person, rig, axes)
-    turns = motion.rotations()
-    local = np.empty_like(turns)
-    for joint, parent in enumerate(rig.parents):
-        own = turns[:, joint] @ axes[joint]
-        local[:, joint] = own if parent < 0 else (turns[:, parent] @ axes[parent]).transpose(0, 2, 1) @ own
-    table = np.concatenate([_UNITS * motion.root_m, angles(local, profile.order).reshape(len(local), -1)], axis=1)
+    yield from _hierarchy(person, motion.rig, axes)
+    turns = angles(in_axes(motion, axes), person.profile.order)
+    table = np.concatenate([_UNITS * motion.root_m, turns.reshape(len(turns), -1)], axis=1)
     yield f"MOTION\nFrames: {len(table)}\nFrame Time: {_frame_time(step, len(table))}\n"
     row = " ".join(["%.4f"] * table.shape[1]) + "\n"
     for values in table.tolist():
@@ -66,16 +61,16 @@ def _lines(person: Mover) -> Iterator[str]:
 def _hierarchy(person: Mover, rig: Rig, axes: NDArray[np.float64]) -> Iterator[str]:
     """The tree, depth first, which is the order of the joints."""
     rotations = " ".join(f"{axis}rotation" for axis in person.profile.order)
+    offsets = offsets_in_axes(rig, axes)
     depth = 0
     for joint, (name, parent) in enumerate(zip(rig.joints, rig.parents, strict=True)):
         while depth > _depth(rig, joint):
             depth -= 1
             yield "\t" * depth + "}\n"
-        offset = rig.offsets[joint] @ axes[parent] if parent >= 0 else rig.offsets[joint]
         kind, positions, count = ("JOINT", "", 3) if parent >= 0 else ("ROOT", "Xposition Yposition Zposition ", 6)
         tabs = "\t" * depth
         yield f"{tabs}{kind} {person.profile.name(name)}\n{tabs}{{\n"
-        yield f"{tabs}\tOFFSET {_numbers(offset)}\n{tabs}\tCHANNELS {count} {positions}{rotations}\n"
+        yield f"{tabs}\tOFFSET {_numbers(offsets[joint])}\n{tabs}\tCHANNELS {count} {positions}{rotations}\n"
         depth += 1
         if name in rig.ends:
             end = _numbers(rig.ends[name] @ axes[joint])

@@ -58,11 +58,15 @@ class World:
     def __call__(self, joints_m: Array, frame_index: NDArray[np.int64]) -> Array:
         """Joints ``[T, J, 3]`` in camera axes of frames ``[T]`` in world axes, metres; NaN where those are not known.
 
+        Gaps go on through damaged frames, which are none of the world's: where all joints are NaN they stay so.
+
         Raises:
-            ValueError: a frame is none of the world's.
+            ValueError: a frame with joints is none of the world's.
         """
-        matrix = self.world_from_camera[self.rows(frame_index)]
-        return np.asarray(np.einsum("tij,tkj->tki", matrix[:, :3, :3], joints_m) + matrix[:, None, :3, 3])
+        result, seen = np.full_like(joints_m, np.nan), np.isfinite(joints_m).any(axis=(1, 2))
+        matrix = self.world_from_camera[self.rows(frame_index[seen])]
+        result[seen] = np.einsum("tij,tkj->tki", matrix[:, :3, :3], joints_m[seen]) + matrix[:, None, :3, 3]
+        return result
 
     def rows(self, frame_index: NDArray[np.int64]) -> NDArray[np.int64]:
         """``[T]`` where frames are in the world's arrays. Raises ValueError if one is not there."""

@@ -193,7 +193,9 @@ def _world(arrays: Mapping[str, NDArray[Any]], shots: Any, fail: Callable[[str],
     frame, shot = arrays["world_frame_index"], arrays["world_shot"]
     if (np.diff(frame) < 1).any() or (len(shot) and not 0 <= shot.min() <= shot.max() < len(shots)):
         raise fail("the frames of its world are not in order, or of no shot")
-    if not np.isin(arrays["frame_index"], frame).all():
+    # Gaps go on through damaged frames, which are none of the world's.
+    seen = np.isfinite(arrays["joints_m"][:, 0, 0])
+    if not np.isin(arrays["frame_index"][seen], frame).all():
         raise fail("it has people in frames of which its world knows nothing")
     matrices = arrays["world_from_camera"].astype(np.float64)
     return World(frame.astype(np.int64), matrices, shot.astype(np.int64), tuple(Shot(**shot) for shot in shots))

@@ -62,7 +62,7 @@ def standing(result: Result) -> Standing:
     stood = stand(result)
     world = stood.world
     assert world is not None
-    joints = tuple(world(track.joints_m, track.frame_index) for track in stood.tracks)
+    joints = tuple(stood.world_joints(track) for track in stood.tracks)
     present = _present(world, stood.tracks)
     turned = [number for number in present if world.shots[number].camera_motion == _TURNED]
     if not turned:

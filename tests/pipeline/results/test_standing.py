@@ -57,6 +57,14 @@ def test_a_shot_without_a_world_among_others() -> None:
     assert first.in_world and "turned" not in first.sentence
 
 
+def test_damaged_frames_are_gaps_and_none_of_the_worlds() -> None:
+    keep = ~np.isin(WORLD.frame_index, [5, 6])
+    holed = World(WORLD.frame_index[keep], WORLD.world_from_camera[keep], WORLD.shot[keep], WORLD.shots)
+    whole, found = standing(people(WORLD)), standing(people(holed))
+    for a, b in zip(whole.joints_m, found.joints_m, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_nobody() -> None:
     assert standing(Result((), CAMERA, {})).joints_m == ()
     assert standing(Result((), CAMERA, {}, WORLD)).in_world

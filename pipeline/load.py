@@ -15,13 +15,22 @@ if TYPE_CHECKING:
     import torch
 
     from detectors.base import PoseDetector
+    from detectors.keypoint_files.read import FileDetector
     from detectors.movenet.detector import MoveNetDetector
     from lifting.initial.weights import Templates
     from lifting.lifter import Lifter
     from lifting.live.lifter import LiveLifter
     from lifting.prior.weights import Prior
 
-__all__ = ["Models", "load_detector", "load_lifter", "load_live_detector", "load_live_lifter", "load_models"]
+__all__ = [
+    "Models",
+    "load_detector",
+    "load_keypoints",
+    "load_lifter",
+    "load_live_detector",
+    "load_live_lifter",
+    "load_models",
+]
 
 #: Live, newcomers are looked for in every so many frames while somebody is there.
 _LOOK_EVERY = 15
@@ -90,6 +99,14 @@ def load_models(settings: RunSettings, *, ema: bool = True, control: bool | None
             file=settings.prior,
             ema=ema,
         )
+
+
+def load_keypoints(path: Path) -> FileDetector:
+    """The people of a file in place of a detector. Raises InputError if it cannot be used."""
+    from detectors.keypoint_files.read import FileDetector
+
+    with as_input_error():
+        return FileDetector(path)
 
 
 def load_lifter(settings: RunSettings, **further: Any) -> tuple[Lifter, Prior]:

@@ -140,7 +140,7 @@ def load(source: Path, settings: RunSettings, reporter: Reporter, camera: Camera
     Raises:
         UserError: the input, the camera, a setting or a weight file cannot be used.
     """
-    from pipeline.load import load_detector, load_lifter
+    from pipeline.load import load_detector, load_keypoints, load_lifter
 
     video = probe(source, settings.fps)
     if camera is None:
@@ -155,7 +155,11 @@ def load(source: Path, settings: RunSettings, reporter: Reporter, camera: Camera
 
         read_camera_path(settings.camera_path)
     lifter, prior = load_lifter(settings)
-    detector = load_detector(settings.detector, settings.detector_options(), reporter)
+    detector: PoseDetector
+    if settings.keypoints is not None:
+        detector = load_keypoints(settings.keypoints)
+    else:
+        detector = load_detector(settings.detector, settings.detector_options(), reporter)
     return Job(settings, video, camera, detector, lifter, prior)
 
 
@@ -165,9 +169,11 @@ def detect(job: Job, workspace: Workspace, reporter: Reporter) -> Found:
     Raises:
         InputError: the video cannot be decoded, or somebody was asked for who is not there.
     """
+    from detectors.keypoint_files.read import FileDetector
     from detectors.tracking.link import track_people
-    from pipeline.stages.detect import detect_people, stored_people
+    from pipeline.stages.detect import detect_people, stored_frames, stored_people
     from pipeline.stages.motion import camera_motion, seen_camera
+    from pipeline.stages.told import beyond, tracks_by_id
 
     settings = job.settings
     with reporter.stage("detect", expected_frames(job.video, settings)) as advance:
@@ -176,7 +182,10 @@ def detect(job: Job, workspace: Workspace, reporter: Reporter) -> Found:
             fps=settings.fps, background=settings.follows_background,
         )  # fmt: skip
     people = ((frame.frame_index, frame.time_s, frame.people) for frame in stored_people(workspace))
-    tracks = choose_people(track_people(people), settings)
+    if isinstance(job.detector, FileDetector):
+        warnings = warnings + beyond(job.detector, stored_frames(workspace))
+    link = tracks_by_id if isinstance(job.detector, FileDetector) and job.detector.file.tracked else track_people
+    tracks = choose_people(link(people), settings)
     motion = camera_motion(settings, job.camera, workspace)
     return Found(tracks, len(motion), motion, seen_camera(job.camera, motion), warnings)
 

@@ -117,6 +117,13 @@ class RunSettings:
     flip_test: Annotated[bool, Option("Average with the mirrored picture; twice the time")] = DetectorOptions.flip_test
     runtime: Annotated[Literal["onnx", "torch"], Option("What runs MMPose's networks")] = DetectorOptions.runtime
     offline: Annotated[bool, Option("Download no weights", environment="ZEDO_OFFLINE")] = DetectorOptions.offline
+    keypoints: Annotated[
+        Path | None,
+        Option("2D people in place of detection: ours, COCO results, AlphaPose, MMPose, a folder of OpenPose", "FILE"),
+    ] = None
+    image_size: Annotated[
+        str | None, Option("Of the pictures that keypoints are in, where there is no video", "WxH", unset="as in FILE")
+    ] = None
     max_people: Annotated[int | None, Option("Keep the N people seen in most frames", "N", least=1)] = None
     person: Annotated[tuple[int, ...], Option("Keep this person only; may be repeated", "ID", least=1)] = ()
     start: Annotated[float | None, Option("Begin at this time in seconds", "S", least=0)] = None
@@ -144,12 +151,26 @@ class RunSettings:
             raise InputError(f"{flags} say the same thing twice; give one of them")
         if self.camera_path is not None and self.camera_motion != "auto":
             raise InputError(f"--camera-path and --camera-motion {self.camera_motion} contradict each other; give one")
+        if self.image_size is not None:
+            sides = self.image_size.lower().split("x")
+            if len(sides) != 2 or not all(
+                side.isascii() and side.isdigit() and 1 <= int(side) <= 2**16 for side in sides
+            ):
+                raise InputError(f"--image-size cannot be {self.image_size!r}: it must be WIDTHxHEIGHT, like 1920x1080")
         if self.start is not None and self.end is not None and self.start >= self.end:
             raise InputError(f"--start {self.start:g} must lie before --end {self.end:g}")
 
     def detector_options(self) -> DetectorOptions:
         """What detectors are told."""
         return DetectorOptions(**{field.name: getattr(self, field.name) for field in fields(DetectorOptions)})
+
+    @property
+    def picture_size(self) -> tuple[int, int] | None:
+        """Width and height as given."""
+        if self.image_size is None:
+            return None
+        width, height = map(int, self.image_size.lower().split("x"))
+        return width, height
 
     @property
     def follows_background(self) -> bool:

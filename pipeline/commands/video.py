@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pipeline.commands.options import Command, limits_option, note, run_options
-from pipeline.errors import OutputError, UserError, printable, unexpected
+from pipeline.errors import InputError, OutputError, UserError, printable, unexpected
 from pipeline.results.exporters import FORMATS
-from pipeline.settings import DEFAULT_CONFIG, SETTINGS, load_settings
+from pipeline.settings import DEFAULT_CONFIG, SETTINGS, RunSettings, load_settings
+
+if TYPE_CHECKING:
+    from pipeline.progress import Reporter
 
 __all__ = ["command"]
 
@@ -21,7 +24,7 @@ __all__ = ["command"]
     help="Find the people in videos and lift them to 3D.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-@click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="INPUT...")
+@click.argument("inputs", nargs=-1, type=click.Path(path_type=Path), metavar="INPUT...")
 @click.option(
     "--out", "-o", "outputs", multiple=True, type=click.Path(path_type=Path), metavar="PATH",
     help=f"Output file, may be given several times; the extension decides: {FORMATS}. With several inputs it must "
@@ -47,10 +50,14 @@ def command(
     """Run every input; one that fails does not stop the others."""
     from pipeline.files.atomic import real_path
     from pipeline.media.pictures import film_name
-    from pipeline.progress import ConsoleReporter, QuietReporter, Reporter
+    from pipeline.progress import ConsoleReporter, QuietReporter
 
     settings = load_settings(config, given, note)
     reporter: Reporter = QuietReporter() if quiet else ConsoleReporter()
+    if not inputs:
+        return _keypoints_alone(outputs, settings, reporter, overwrite=overwrite)
+    if len(inputs) > 1 and settings.keypoints is not None:
+        raise InputError("--keypoints are those of one video; run several inputs one after the other")
     wanted = [str(path) for path in outputs] or ["{name}-3d.mp4"]
     if len(inputs) > 1 and any("{name}" not in path for path in wanted):
         raise OutputError(
@@ -80,3 +87,15 @@ def command(
     if failed:
         click.echo(f"zedo-video: {failed} of {len(jobs)} inputs failed", err=True)
     return 1 if failed else 0
+
+
+def _keypoints_alone(outputs: tuple[Path, ...], settings: RunSettings, reporter: Reporter, *, overwrite: bool) -> int:
+    """Lift keypoints of a file, without the video that they are of."""
+    if settings.keypoints is None:
+        raise click.UsageError("Missing argument 'INPUT...'.")
+    from pipeline.lift_file import lift_file
+
+    name = settings.keypoints.name.split(".")[0]
+    wanted = [Path(str(path).replace("{name}", name)) for path in outputs] or [Path(f"{name}-3d.npz")]
+    reporter.say(str(lift_file(settings.keypoints, wanted, settings, reporter, overwrite=overwrite)))
+    return 0

@@ -15,7 +15,7 @@ __all__ = ["Even", "even", "nominal_rate"]
 
 Array = NDArray[np.float64]
 
-#: Of cameras; a rate within a thousandth of one of them is that.
+#: Of cameras, beside whole numbers.
 _USUAL = (Fraction(24000, 1001), Fraction(30000, 1001), Fraction(60000, 1001), Fraction(120000, 1001))
 #: Frames that nobody should have to hold in memory: an hour at 240 a second.
 _MOST_FRAMES = 1_000_000
@@ -60,18 +60,28 @@ def even(track: Track3D, rate: float) -> Even:
 
 
 def nominal_rate(result: Result, track: Track3D) -> float:
-    """Frames per second: what the video states if the times of the track agree, else what most of these say."""
+    """Frames per second that the camera was set to, as far as the video and the times of the track tell.
+
+    What the video states may be an average over frames that were dropped, and times may be rounded: a usual rate within
+    5 in 10,000 of the one or the other is preferred.
+    """
     steps = np.diff(track.time_s)
     steps = steps[steps > 0]
     stated = _stated(result)
     if not len(steps):
-        return stated or 30.0
+        return _usual(stated) or stated or 30.0
     seen = float(1 / np.median(steps))
-    rate = stated if stated and abs(stated / seen - 1) < 0.05 else seen
-    for usual in (*_USUAL, Fraction(round(rate))):
-        if usual and abs(rate / float(usual) - 1) < 5e-4:
-            return float(usual)
-    return rate
+    if stated is None or abs(stated / seen - 1) > 0.05:
+        return _usual(seen) or seen
+    return _usual(stated) or _usual(seen) or stated
+
+
+def _usual(rate: float | None) -> float | None:
+    """The rate of cameras that this is, if it is one."""
+    if rate is None:
+        return None
+    near = [float(usual) for usual in (*_USUAL, Fraction(round(rate))) if usual and abs(rate / float(usual) - 1) < 5e-4]
+    return min(near, key=lambda usual: abs(usual - rate), default=None)
 
 
 def _stated(result: Result) -> float | None:

@@ -52,12 +52,15 @@ PICTURES: dict[str, str] = {
 DATA: dict[str, str] = {
     ".npz": "pipeline.formats.npz:NpzExporter",
     ".json": "pipeline.formats.json_rows:JsonExporter",
+    ".people.json": "pipeline.formats.people_json:PeopleExporter",
     ".csv": "pipeline.formats.biomechanics.tables:JointsExporter",
     ".angles.csv": "pipeline.formats.biomechanics.tables:AnglesExporter",
     ".mot": "pipeline.formats.biomechanics.mot:MotExporter",
     ".bvh": "pipeline.formats.animation.bvh:BvhExporter",
     ".glb": "pipeline.formats.animation.gltf:GltfExporter",
     ".gltf": "pipeline.formats.animation.gltf:GltfExporter",
+    ".trc": "pipeline.formats.biomechanics.trc:TrcExporter",
+    ".c3d": "pipeline.formats.biomechanics.c3d:C3dExporter",
 }
 #: Whose skeletons there are.
 Skeleton = Literal["h36m", "lafan1", "mixamo", "unreal"]

@@ -32,6 +32,7 @@ from assets.untrusted.images import exif_focal_35mm, exif_orientation
 from assets.untrusted.pickles import load_pickle
 from assets.untrusted.texts import load_json, load_toml
 from assets.untrusted.weights import load_checkpoint, load_safetensors
+from detectors.keypoint_files.read import read_keypoints
 from detectors.layouts import COCO_17, H36M_17
 from detectors.openmmlab.checkpoints import read_weights
 from detectors.openmmlab.errors import ModelError
@@ -69,6 +70,7 @@ from pipeline.train.prepare import prepare
 from pipeline.train.run import _best, _forget_after
 from pipeline.train.settings import read_initialiser_settings, read_train_settings
 from tests.benchmark_files import WRITERS, people, write_mini_rgbd_packed
+from tests.detectors.keypoint_files.files import write_coco, write_mmpose, write_openpose, write_own
 from tests.pipeline.media.heif import write_grid
 from tests.pipeline.media.videos import jpeg, picture, write_video
 from tests.pipeline.results.test_result import CAMERA, metadata, track
@@ -222,6 +224,14 @@ def _cameras(folder: Path) -> None:
 def _camera_paths(folder: Path) -> None:
     (folder / "poses.txt").write_text("# t x y z qx qy qz qw\n0.0 1 2 3 0 0 0 1\n0.04 1 2 3.5 0 0.6 0 0.8\n")
     (folder / "images.txt").write_text("1 1 0 0 0 0 0 0 1 a_1.png\n10 20 -1\n2 0.6 0 0.8 0 0.1 0 0 1 a_2.png\n\n")
+
+
+def _keypoints(folder: Path) -> None:
+    write_coco(folder / "coco.json")
+    write_coco(folder / "alphapose.json", alphapose=True)
+    write_mmpose(folder / "mmpose.json")
+    write_mmpose(folder / "demo.json", demo=True)
+    write_own(folder / "own.people.json")
 
 
 def _settings(folder: Path) -> None:
@@ -527,6 +537,8 @@ READERS: dict[str, Reader] = {
     "clips with the true motion": Reader(_clip, load_clips),
     "cameras": Reader(_cameras, _each(lambda path: load_camera(path, (640, 480))), inputs=300),
     "camera paths": Reader(_camera_paths, _each(lambda path: load_camera_path(path, np.arange(2))), inputs=300),
+    "keypoints": Reader(_keypoints, _each(read_keypoints), inputs=400),
+    "keypoints of OpenPose": Reader(write_openpose, read_keypoints, inputs=200),
     "settings": Reader(_settings, _each(lambda path: load_settings(path, {})), inputs=200),
     "training of a prior": Reader(_training("prior"), _each(lambda path: read_train_settings(path, {}))),
     "training of an initialiser": Reader(

@@ -14,7 +14,7 @@ from pipeline.results.exporters import ExportOptions, check_outputs, takes_pictu
 from pipeline.results.result import Result, load_result
 from visualize.stream import PictureOptions
 
-__all__ = ["convert"]
+__all__ = ["choose_tracks", "convert"]
 
 
 def convert(
@@ -47,7 +47,7 @@ def convert(
         UserError: the result or the video cannot be used, somebody is asked for who is not there, or a file cannot be
             written.
     """
-    result = _choose(load_result(source), people, source)
+    result = choose_tracks(load_result(source), people, source)
     check_outputs(outputs, source, overwrite=overwrite, people=[track.track_id for track in result.tracks])
     films = [path for path in outputs if takes_pictures(path)]
     if films and video is None:
@@ -67,7 +67,7 @@ def convert(
     return [*films, *data]
 
 
-def _choose(result: Result, people: Sequence[int], source: Path) -> Result:
+def choose_tracks(result: Result, people: Sequence[int], source: Path) -> Result:
     """The people asked for. Raises InputError if one is not there."""
     ids = [track.track_id for track in result.tracks]
     if missing := sorted(set(people) - set(ids)):

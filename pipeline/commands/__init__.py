@@ -18,6 +18,7 @@ __all__ = ["COMMANDS", "cli", "main"]
 COMMANDS = {
     "video": "3D people from videos (the default: `zedo-video INPUT...` means `zedo-video video INPUT...`).",
     "convert": "Write a finished result (.npz) in other formats.",
+    "report": "Say in numbers and plain words what is in a result.",
     "prepare": "Make training poses of motion capture (BVH or .npz).",
     "train": "Train a prior or compute template poses.",
     "evaluate": "Measure the accuracy on data with known answers.",

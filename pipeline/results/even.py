@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lifting.tracks import Track3D
+from pipeline.errors import OutputError
 from pipeline.results.result import Result
 
 __all__ = ["Even", "even", "nominal_rate"]
@@ -17,7 +18,7 @@ Array = NDArray[np.float64]
 
 #: Of cameras, beside whole numbers.
 _USUAL = (Fraction(24000, 1001), Fraction(30000, 1001), Fraction(60000, 1001), Fraction(120000, 1001))
-#: Frames that nobody should have to hold in memory: an hour at 240 a second.
+#: Frames that nobody should have to hold in memory: more than an hour at 240 a second.
 _MOST_FRAMES = 1_000_000
 
 
@@ -46,9 +47,19 @@ class Even:
 
 
 def even(track: Track3D, rate: float) -> Even:
-    """The times of a track, from its first frame to its last, at a constant rate."""
+    """The times of a track, from its first frame to its last, at a constant rate.
+
+    Raises:
+        OutputError: these are more frames than any film has.
+    """
     begin, end = float(track.time_s[0]), float(track.time_s[-1])
-    frames = min(int(np.floor((end - begin) * rate + 1e-3)) + 1, _MOST_FRAMES)
+    # Written so that NaN does not pass.
+    if not 0 <= (end - begin) * rate < _MOST_FRAMES:
+        raise OutputError(
+            f"person {track.track_id} is there for {end - begin:.3g} s at {rate:g} frames a second, more than files with "
+            "a constant rate can hold; give a part with --start and --end"
+        )
+    frames = int(np.floor((end - begin) * rate + 1e-3)) + 1
     times = begin + np.arange(frames) / rate
     row = np.clip(np.searchsorted(track.time_s, times, side="right") - 1, 0, len(track) - 1)
     after = np.minimum(row + 1, len(track) - 1)

@@ -57,6 +57,7 @@ from pipeline.live.feed import Feed, Picture
 from pipeline.live.server import PageServer
 from pipeline.media.decode import probe, read_frames
 from pipeline.progress import QuietReporter
+from pipeline.report.numbers import report_of
 from pipeline.results.exporters import save
 from pipeline.results.result import Result, load_result
 from pipeline.settings import load_settings
@@ -263,6 +264,14 @@ def _result(folder: Path) -> None:
 
 def _again(folder: Path) -> None:
     json.dumps(load_result(folder / "r.npz").record(), allow_nan=False)
+
+
+def _told(folder: Path) -> None:
+    result = load_result(folder / "r.npz")
+    json.dumps(report_of(result).record(), allow_nan=False)
+    with TemporaryDirectory() as other:
+        for ending in (".csv", ".angles.csv", ".mot", ".trc", ".c3d", ".people.json"):
+            save(Path(other) / f"a{ending}", result)
 
 
 class _Everybody:
@@ -546,6 +555,7 @@ READERS: dict[str, Reader] = {
     ),
     "reports": Reader(_report, _each(lambda path: figure_table("", stored_rows(path)))),
     "results": Reader(_result, _again, inputs=300),
+    "results in tables": Reader(_result, _told, inputs=300),
     "predictions": Reader(_predictions, lambda folder: load_predictions(folder / "p.npz", _measured())),
     "work store": Reader(_detected, _detected, writes=True, inputs=250),
     "work store with background": Reader(*[partial(_detected, background=True)] * 2, writes=True, inputs=250),

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from detectors.layouts import H36M_17
+from pipeline.errors import OutputError
 from pipeline.results.exporters import save
 from pipeline.results.standing import standing
 from tests.pipeline.formats.biomechanics.people import bending, result
@@ -63,6 +64,15 @@ def test_trc_has_metres_and_blank_cells(tmp_path: Path) -> None:
     assert "world axes" in (tmp_path / "a.trc").read_text(encoding="utf-8").split("\n")[0]
     save(tmp_path / "b.trc", result(bending(1, 30), world=False))
     assert len(read_trc(tmp_path / "b.trc")[1]) == 1
+
+
+@pytest.mark.parametrize("end", [1e300, np.inf, np.nan, -1e9, 1e6])
+def test_times_of_no_film_are_refused(tmp_path: Path, end: float) -> None:
+    person = result(bending(5, 30, times=np.array([0, 0.1, 0.2, 0.3, end])))
+    for name in ("a.trc", "a.c3d", "a.mot"):
+        with pytest.raises(OutputError, match="more than files with a constant rate can hold"):
+            save(tmp_path / name, person)
+    assert list(tmp_path.iterdir()) == []
 
 
 def read_c3d(path: Path) -> Any:

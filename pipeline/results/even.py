@@ -56,8 +56,8 @@ def even(track: Track3D, rate: float) -> Even:
     # Written so that NaN does not pass.
     if not 0 <= (end - begin) * rate < _MOST_FRAMES:
         raise OutputError(
-            f"person {track.track_id} is there for {end - begin:.3g} s at {rate:g} frames a second, more than files with "
-            "a constant rate can hold; give a part with --start and --end"
+            f"person {track.track_id} is there for {end - begin:.3g} s at {rate:g} frames a second, more than files "
+            "with a constant rate can hold; give a part with --start and --end"
         )
     frames = int(np.floor((end - begin) * rate + 1e-3)) + 1
     times = begin + np.arange(frames) / rate

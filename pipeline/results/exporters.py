@@ -61,6 +61,8 @@ DATA: dict[str, str] = {
     ".gltf": "pipeline.formats.animation.gltf:GltfExporter",
     ".trc": "pipeline.formats.biomechanics.trc:TrcExporter",
     ".c3d": "pipeline.formats.biomechanics.c3d:C3dExporter",
+    ".usda": "pipeline.formats.animation.usd:UsdExporter",
+    ".usdc": "pipeline.formats.animation.usd:UsdExporter",
 }
 #: Whose skeletons there are.
 Skeleton = Literal["h36m", "lafan1", "mixamo", "unreal"]

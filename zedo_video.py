@@ -116,7 +116,7 @@ def lift_video(
             assumed field of view. ``result.camera.source`` tells.
         preset: "fast" or "reference", the optimiser as published.
         detector: "auto", "mmpose" or "movenet".
-        max_people: only the people seen in most frames.
+        max_people: only the people seen in most frames of each shot.
         smooth_s: width of the smoothing over time, seconds (1 sigma); 0 is none.
         device: where lifting runs.
         overwrite: replace files that exist.

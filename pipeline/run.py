@@ -11,6 +11,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from detectors.people import PersonTrack2D
 from lifting.geometry.camera import Camera
 from lifting.world.motion import CameraMotion
@@ -171,23 +174,28 @@ def detect(job: Job, workspace: Workspace, reporter: Reporter) -> Found:
     """
     from detectors.keypoint_files.read import FileDetector
     from detectors.tracking.link import track_people
-    from pipeline.stages.detect import detect_people, stored_frames, stored_people
-    from pipeline.stages.motion import camera_motion, seen_camera
+    from pipeline.stages.detect import detect_people, stored_background, stored_people
+    from pipeline.stages.motion import camera_motion, seen_camera, told_cuts
     from pipeline.stages.told import beyond, tracks_by_id
 
     settings = job.settings
     with reporter.stage("detect", expected_frames(job.video, settings)) as advance:
         warnings = detect_people(
             job.video.path, job.detector, workspace, start_s=settings.start, end_s=settings.end, on_progress=advance,
-            fps=settings.fps, background=settings.follows_background,
+            fps=settings.fps, background=True,
         )  # fmt: skip
     people = ((frame.frame_index, frame.time_s, frame.people) for frame in stored_people(workspace))
+    points = stored_background(workspace)
+    cuts = points.frame_index[points.cut]
     if isinstance(job.detector, FileDetector):
-        warnings = warnings + beyond(job.detector, stored_frames(workspace))
-    link = tracks_by_id if isinstance(job.detector, FileDetector) and job.detector.file.tracked else track_people
-    tracks = choose_people(link(people), settings)
-    motion = camera_motion(settings, job.camera, workspace)
-    return Found(tracks, len(motion), motion, seen_camera(job.camera, motion), warnings)
+        warnings = warnings + beyond(job.detector, points.frame_index)
+    if isinstance(job.detector, FileDetector) and job.detector.file.tracked:
+        tracks = tracks_by_id(people)
+    else:
+        tracks = track_people(people, cuts=cuts.tolist())
+    tracks = choose_people(tracks, settings, cuts)
+    motion = camera_motion(settings, job.camera, points)
+    return Found(tracks, len(motion), motion, seen_camera(job.camera, motion), [*warnings, *told_cuts(points)])
 
 
 def lift(job: Job, found: Found, reporter: Reporter) -> Result:
@@ -263,7 +271,6 @@ def _workspace(job: Job, outputs: Sequence[Path], *, resume: bool) -> Iterator[W
         "start": job.settings.start,
         "end": job.settings.end,
         "fps": job.settings.fps,
-        "background": job.settings.follows_background,
     }
     workspace = Workspace.beside(outputs[0], fingerprint(job.video.path, made_by, pictures_of(job.video.path)))
     if not resume:
@@ -289,10 +296,18 @@ def expected_frames(video: VideoInfo, settings: RunSettings) -> int | None:
     return max(1, min(video.frame_count, round(part * video.fps)))
 
 
-def choose_people(tracks: Sequence[PersonTrack2D], settings: RunSettings) -> list[PersonTrack2D]:
-    """The people asked for by id, and of these the ones that are seen in most frames; ids stay as they are.
+def choose_people(
+    tracks: Sequence[PersonTrack2D], settings: RunSettings, cuts: NDArray[np.int64] | None = None
+) -> list[PersonTrack2D]:
+    """The people asked for by id, and of these the ones that are seen in most frames of a shot; ids stay as they are.
 
-    Raises InputError if an id was asked for that does not exist.
+    Args:
+        tracks: everybody, each within one shot.
+        settings: say who is asked for.
+        cuts: increasing index of the frames with which another shot begins.
+
+    Raises:
+        InputError: an id was asked for that does not exist.
     """
     chosen = list(tracks)
     if settings.person:
@@ -302,6 +317,10 @@ def choose_people(tracks: Sequence[PersonTrack2D], settings: RunSettings) -> lis
             raise InputError(f"there is no person {missing[0]} in the video; {there}")
         chosen = [track for track in tracks if track.track_id in settings.person]
     if settings.max_people is not None:
-        kept = {track.track_id for track in sorted(chosen, key=len, reverse=True)[: settings.max_people]}
+        shots: dict[int, list[PersonTrack2D]] = {}
+        for track in sorted(chosen, key=len, reverse=True):
+            shot = 0 if cuts is None else int(np.searchsorted(cuts, track.frame_index[0], side="right"))
+            shots.setdefault(shot, []).append(track)
+        kept = {track.track_id for shot in shots.values() for track in shot[: settings.max_people]}
         chosen = [track for track in chosen if track.track_id in kept]
     return chosen

@@ -124,7 +124,7 @@ class RunSettings:
     image_size: Annotated[
         str | None, Option("Of the pictures that keypoints are in, where there is no video", "WxH", unset="as in FILE")
     ] = None
-    max_people: Annotated[int | None, Option("Keep the N people seen in most frames", "N", least=1)] = None
+    max_people: Annotated[int | None, Option("Keep the N people seen in most frames of each shot", "N", least=1)] = None
     person: Annotated[tuple[int, ...], Option("Keep this person only; may be repeated", "ID", least=1)] = ()
     start: Annotated[float | None, Option("Begin at this time in seconds", "S", least=0)] = None
     end: Annotated[float | None, Option("Stop at this time in seconds", "S", above=0)] = None
@@ -171,11 +171,6 @@ class RunSettings:
             return None
         width, height = map(int, self.image_size.lower().split("x"))
         return width, height
-
-    @property
-    def follows_background(self) -> bool:
-        """Whether the motion of the camera is to be found in the picture."""
-        return self.camera_motion == "auto" and self.camera_path is None
 
     def describe(self) -> dict[str, Any]:
         """Every setting, as JSON values."""

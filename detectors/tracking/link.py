@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +13,16 @@ from detectors.layouts import LAYOUTS
 from detectors.people import Person2D, PersonTrack2D
 from detectors.tracking.stitching import Detections, credible, repair_swaps, stitch, without_doubtful
 
+if TYPE_CHECKING:
+    from trackers import OCSORTTracker
+
 __all__ = ["track_people"]
 
 
 def track_people(
     frames: Iterable[tuple[int, float, Sequence[Person2D]]],
     *,
+    cuts: Sequence[int] = (),
     longest_gap_s: float = 1.5,
     least_time_s: float = 0.3,
     least_score: float = 0.5,
@@ -29,10 +34,12 @@ def track_people(
     rates do no harm. What it lost is then bridged and swapped identities are repaired
     (``detectors.tracking.stitching``).
     Frames in which a person was not detected are absent from the track. Per detection about 250 bytes are kept.
+    Nobody is followed through a cut: in another shot everybody is somebody else.
 
     Args:
         frames: ``(frame_index, time_s, people)``, index increasing, time in seconds not decreasing; frames without
             people may be given or left out.
+        cuts: increasing ``frame_index`` of the frames with which another shot begins.
         longest_gap_s: a person who is back within this time, at a plausible place, keeps the id.
         doubtful_score: detections scored lower count only between better ones of the same person.
         least_time_s, least_score: a track that is both shorter and scored lower was never a person and is dropped.
@@ -41,29 +48,37 @@ def track_people(
     Raises:
         ValueError: if the frames are out of order or the people have different keypoint layouts.
     """
-    detections, pieces = _link(frames)
-    tracks = repair_swaps(detections, stitch(detections, pieces, longest_gap_s))
-    tracks = [without_doubtful(detections, rows, doubtful_score, longest_gap_s) for rows in tracks]
-    people = [rows for rows in tracks if len(rows) and credible(detections, rows, least_time_s, least_score)]
+    detections, shots = _link(frames, cuts)
+    people: list[NDArray[np.int64]] = []
+    for pieces in shots:
+        tracks = repair_swaps(detections, stitch(detections, pieces, longest_gap_s))
+        tracks = [without_doubtful(detections, rows, doubtful_score, longest_gap_s) for rows in tracks]
+        people += [rows for rows in tracks if len(rows) and credible(detections, rows, least_time_s, least_score)]
     return [_track(detections, rows, number) for number, rows in enumerate(sorted(people, key=lambda r: r[0]), start=1)]
 
 
-def _link(frames: Iterable[tuple[int, float, Sequence[Person2D]]]) -> tuple[Detections, list[NDArray[np.int64]]]:
-    """All detections as arrays, and the rows of each piece of track that the tracker followed."""
+def _link(
+    frames: Iterable[tuple[int, float, Sequence[Person2D]]], cuts: Sequence[int]
+) -> tuple[Detections, list[list[NDArray[np.int64]]]]:
+    """All detections as arrays, and shot by shot the rows of each piece of track that the tracker followed."""
     import supervision  # here: takes a second to import
-    from trackers import OCSORTTracker
 
-    # The buffer is given in frames of a 30 Hz video and used in seconds, because update() gets timestamps.
-    tracker = OCSORTTracker(lost_track_buffer=30, minimum_consecutive_frames=1, minimum_iou_threshold=0.15)
     frame_index, time_s, values = array("q"), array("d"), array("f")
-    pieces: dict[int, list[int]] = {}
-    alone: list[list[int]] = []
+    tracker, pieces, alone = _tracker(), dict[int, list[int]](), list[list[int]]()
+    shots: list[list[NDArray[np.int64]]] = []
+    ahead = iter(cuts)
+    cut = next(ahead, None)
     layout: str | None = None
     last = (-1, -np.inf)
     for index, time, people in frames:
         if index <= last[0] or time < last[1]:
             raise ValueError(f"frame {index} at {time:.3f} s comes after frame {last[0]} at {last[1]:.3f} s; sort them")
         last = (index, time)
+        if cut is not None and index >= cut:
+            shots.append(_rows(pieces, alone))
+            tracker, pieces, alone = _tracker(), {}, []
+            while cut is not None and index >= cut:
+                cut = next(ahead, None)
         first = len(frame_index)
         for person in people:
             layout = layout or person.layout
@@ -82,8 +97,19 @@ def _link(frames: Iterable[tuple[int, float, Sequence[Person2D]]]) -> tuple[Dete
                 alone.append([int(row)])
             else:
                 pieces.setdefault(int(identity), []).append(int(row))
-    rows = [np.array(piece, np.int64) for piece in [*pieces.values(), *alone]]
-    return _detections(frame_index, time_s, values, layout), rows
+    shots.append(_rows(pieces, alone))
+    return _detections(frame_index, time_s, values, layout), shots
+
+
+def _tracker() -> OCSORTTracker:
+    from trackers import OCSORTTracker
+
+    # The buffer is given in frames of a 30 Hz video and used in seconds, because update() gets timestamps.
+    return OCSORTTracker(lost_track_buffer=30, minimum_consecutive_frames=1, minimum_iou_threshold=0.15)
+
+
+def _rows(pieces: Mapping[int, list[int]], alone: list[list[int]]) -> list[NDArray[np.int64]]:
+    return [np.array(piece, np.int64) for piece in [*pieces.values(), *alone]]
 
 
 def _detections(frame_index: array[int], time_s: array[float], values: array[float], layout: str | None) -> Detections:

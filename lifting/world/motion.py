@@ -70,13 +70,20 @@ class CameraMotion:
             raise ValueError("the rotations of a camera are no rotations")
 
     @classmethod
-    def still(cls, frame_index: NDArray[np.int64], kind: str = "still", note: str = "") -> CameraMotion:
-        """One shot in which nothing moves; with the kind "unknown" one of which nothing is known."""
+    def still(
+        cls,
+        frame_index: NDArray[np.int64],
+        kind: str = "still",
+        note: str = "",
+        shot: NDArray[np.int64] | None = None,
+    ) -> CameraMotion:
+        """One shot, or those given, in which nothing moves; with the kind "unknown", of which nothing is known."""
         frames = len(frame_index)
-        shots = min(frames, 1)
+        shot = np.zeros(frames, np.int64) if shot is None else shot
+        shots = int(shot[-1]) + 1 if frames else 0
         return cls(
             np.asarray(frame_index, np.int64),
-            np.zeros(frames, np.int64),
+            shot,
             (kind,) * shots,
             np.tile(np.eye(3), (frames, 1, 1)),
             np.zeros((frames, 3)),

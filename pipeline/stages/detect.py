@@ -1,12 +1,14 @@
 """The first stage of a run: people in every frame and the background behind them.
 
-Stored chunk by chunk, so that a killed run goes on where it was.
+Stored chunk by chunk, so that a killed run goes on where it was. With the first frame of another shot the search begins
+anew, as in the first frame of a video: whoever stood here before the cut says nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from numpy.typing import NDArray
 from detectors.background.follow import BackgroundFollower, FrameBackground
 from detectors.background.points import BackgroundPoints
 from detectors.base import BatchPoseDetector, PoseDetector
+from detectors.keypoint_files.read import FileDetector
 from detectors.people import Person2D
 from pipeline.files.background import pack_background, sound_background, unpack_background
 from pipeline.files.workspace import FramePeople, Workspace, pack_people, sound_people, unpack_people
@@ -24,11 +27,12 @@ from pipeline.media.decode import Frame, read_frames
 from pipeline.media.prefetch import prefetch
 from pipeline.progress import Advance
 
-__all__ = ["CHUNK", "detect_people", "stored_background", "stored_frames", "stored_people"]
+__all__ = ["CHUNK", "detect_people", "stored_background", "stored_people"]
 
 _PEOPLE, _BACKGROUND, _WARNINGS = "people", "background", "warnings"
 #: frames that are stored together; what a killed run loses at most
 CHUNK = 64
+_NOTHING = FrameBackground(np.zeros(0, np.int64), np.zeros((0, 2), np.float32))
 
 
 def detect_people(
@@ -54,7 +58,7 @@ def detect_people(
         start_s, end_s: the part that is looked at; None is from the beginning, to the end.
         on_progress: told how many frames are done.
         fps: of films without times.
-        background: follow points of the background, too; the same in all runs of a workspace.
+        background: follow points of the background, too, which is what shows cuts; the same in all runs of a workspace.
 
     Returns:
         What the user should know about the input, for example that it is cut off.
@@ -90,10 +94,9 @@ def detect_people(
         if follower is not None and last is not None and follower.needs_picture:
             known = _first_to(follower, stream, last.frame_index)
         new = (frame for frame in known if last is None or frame.index > last.frame_index)
-        for frame, found in _detected(new, detector, last.people if last else ()):
+        for found, seen in _detected(new, detector, last.people if last else (), follower):
             people.append(found)
-            if follower is not None:
-                behind.append(follower.follow(frame, found.people))
+            behind.append(seen)
             done += 1
             on_progress(done)
             if len(people) == CHUNK:
@@ -145,8 +148,11 @@ class _Follower:
         self._workspace = workspace
         self._follower = BackgroundFollower()
         self._state: Mapping[str, NDArray[Any]] | None = next(workspace.chunks(_BACKGROUND), None)
+        self._before: Mapping[str, NDArray[Any]] = {}
         self._last: FrameBackground | None = None
         self._next = 0
+        #: index of the frame with which the shot begins
+        self.shot = 0
         self.needs_picture = False
 
     def pass_over(self, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -155,6 +161,7 @@ class _Follower:
         rows = slice(int(start[-2]), int(start[-1]))
         self._last = FrameBackground(ids[rows], arrays["background_px"][rows])
         self._next = max(self._next, int(ids.max(initial=-1)) + 1)
+        self.shot = max(self.shot, int(arrays["frame_index"][arrays["background_broken"]].max(initial=0)))
         self.needs_picture = self._state is None or int(self._state["frame_index"]) != int(arrays["frame_index"][-1])
         if self._state is not None and not self.needs_picture:
             self._follower = BackgroundFollower(self._state)
@@ -167,8 +174,17 @@ class _Follower:
 
     def follow(self, frame: Frame, people: Sequence[Person2D]) -> FrameBackground:
         if frame.patched:
-            return FrameBackground(np.zeros(0, np.int64), np.zeros((0, 2), np.float32))
-        return self._follower.follow(frame.image, people, frame.time_s)
+            return _NOTHING
+        self._before = self._follower.state()
+        seen = self._follower.follow(frame.image, people, frame.time_s)
+        if seen.broken:
+            self.shot = frame.index
+        return seen
+
+    def again(self, frame: Frame, people: Sequence[Person2D]) -> FrameBackground:
+        """The frame with which the shot begins once more, since other people are in it."""
+        self._follower = BackgroundFollower(self._before)
+        return replace(self._follower.follow(frame.image, people, frame.time_s), broken=True)
 
     def store(self, frame_index: int) -> None:
         self._workspace.discard(_BACKGROUND)
@@ -184,9 +200,9 @@ def _first_to(follower: _Follower, frames: Iterable[Frame], index: int) -> Itera
 
 
 def _detected(
-    frames: Iterable[Frame], detector: PoseDetector, people: tuple[Person2D, ...]
-) -> Iterator[tuple[Frame, FramePeople]]:
-    """Each frame and its people, ``people`` being those before the first; several frames at once if that is faster.
+    frames: Iterable[Frame], detector: PoseDetector, people: tuple[Person2D, ...], follower: _Follower | None
+) -> Iterator[tuple[FramePeople, FrameBackground]]:
+    """Who and what is in each frame, ``people`` being those before the first; several frames at once if that is faster.
 
     In frames that the decoder patched up nobody is looked for: what stands there may be of another time.
     """
@@ -197,11 +213,20 @@ def _detected(
             whole = [frame.image for frame in batch if not frame.patched]
             found = iter(detector.detect_batch(whole) if whole else ())
             for frame in batch:
-                yield frame, FramePeople(frame.index, frame.time_s, () if frame.patched else tuple(next(found)))
+                people = () if frame.patched else tuple(next(found))
+                behind = _NOTHING if follower is None else follower.follow(frame, people)
+                yield FramePeople(frame.index, frame.time_s, people), behind
         return
     for frame in frames:
-        people = () if frame.patched else tuple(detector.detect(frame.image, people, frame.index))
-        yield frame, FramePeople(frame.index, frame.time_s, people)
+        # Of a file each frame has its people, whatever was before it.
+        begun = 0 if follower is None or isinstance(detector, FileDetector) else follower.shot
+        people = () if frame.patched else tuple(detector.detect(frame.image, people, frame.index - begun))
+        behind = _NOTHING if follower is None else follower.follow(frame, people)
+        if follower is not None and behind.broken and not isinstance(detector, FileDetector):
+            # The crops of those before the cut may have found somebody, and the wrong way.
+            people = tuple(detector.detect(frame.image, (), 0))
+            behind = follower.again(frame, people)
+        yield FramePeople(frame.index, frame.time_s, people), behind
 
 
 def stored_people(workspace: Workspace) -> Iterator[FramePeople]:
@@ -213,8 +238,3 @@ def stored_people(workspace: Workspace) -> Iterator[FramePeople]:
 def stored_background(workspace: Workspace) -> BackgroundPoints:
     """The background of every frame; raises UntrustedFileError if it was not followed."""
     return unpack_background(workspace.chunks(_PEOPLE))
-
-
-def stored_frames(workspace: Workspace) -> NDArray[np.int64]:
-    """``[F]`` indices of the frames that were looked at."""
-    return np.concatenate([np.zeros(0, np.int64), *(arrays["frame_index"] for arrays in workspace.chunks(_PEOPLE))])

@@ -12,40 +12,54 @@ from numpy.typing import NDArray
 
 from assets.untrusted.limits import LIMITS, Limits
 from assets.untrusted.texts import read_text
+from detectors.background.points import BackgroundPoints
 from lifting.geometry.camera import Camera
 from lifting.world.camera.solve import solve_camera_motion
 from lifting.world.motion import CameraMotion
 from pipeline.errors import InputError, as_input_error
-from pipeline.files.workspace import Workspace
 from pipeline.settings import RunSettings
-from pipeline.stages.detect import stored_background, stored_frames
 
-__all__ = ["camera_motion", "load_camera_path", "read_camera_path", "seen_camera"]
+__all__ = ["camera_motion", "load_camera_path", "read_camera_path", "seen_camera", "told_cuts"]
 
 #: Centres of the camera that are no further apart than this share of nothing are the same: of the largest coordinate.
 _SAME_PLACE = 1e-6
 _SAME_TURN = math.radians(0.01)
 _TUM, _COLMAP = 8, 10  # words of a line
+_MOST_TOLD = 8  # cuts whose times are said
 
 
-def camera_motion(settings: RunSettings, camera: Camera, workspace: Workspace) -> CameraMotion:
+def camera_motion(settings: RunSettings, camera: Camera, points: BackgroundPoints) -> CameraMotion:
     """Of all frames that a run has looked at.
 
     Args:
         settings: what the user said of it.
         camera: its intrinsics.
-        workspace: of ``detect_people``, with the background if it ``settings.follows_background``.
+        points: of the background, and the cuts; a file of poses has one camera for all shots.
 
     Raises:
         InputError: the file of poses cannot be used.
     """
     if settings.camera_path is not None:
-        return load_camera_path(settings.camera_path, stored_frames(workspace))
+        return load_camera_path(settings.camera_path, points.frame_index)
+    shot = np.cumsum(points.cut, dtype=np.int64)
     if settings.camera_motion == "still":
-        return CameraMotion.still(stored_frames(workspace), note="said by --camera-motion")
+        return CameraMotion.still(points.frame_index, note="said by --camera-motion", shot=shot)
     if settings.camera_motion == "off":
-        return CameraMotion.still(stored_frames(workspace), "unknown", "not looked for: --camera-motion off")
-    return solve_camera_motion(stored_background(workspace), camera, focal_known=_told(settings))
+        return CameraMotion.still(points.frame_index, "unknown", "not looked for: --camera-motion off", shot)
+    return solve_camera_motion(points, camera, focal_known=_told(settings))
+
+
+def told_cuts(points: BackgroundPoints) -> list[str]:
+    """A sentence on the cuts of a film that has some."""
+    begins = points.time_s[points.cut]
+    if not len(begins):
+        return []
+    times = [f"{time:.2f}" for time in begins[:_MOST_TOLD]]
+    more = f" and {len(begins) - len(times)} more" if len(begins) > len(times) else ""
+    return [
+        f"the film has {len(begins) + 1} shots, which begin at 0, {', '.join(times)} s{more}; each shot is looked at "
+        "on its own, and whoever is in several has an id in each"
+    ]
 
 
 def seen_camera(camera: Camera, motion: CameraMotion) -> Camera:

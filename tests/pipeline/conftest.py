@@ -15,12 +15,13 @@ from assets.integrity import asset_path
 WriteVideo = Callable[[Path, list[NDArray[np.uint8]]], Path]
 
 
-def write_frames(path: Path, frames: list[NDArray[np.uint8]], fps: int = 30) -> Path:
-    """An H.264 video of RGB frames."""
+def write_frames(path: Path, frames: list[NDArray[np.uint8]], fps: int = 30, *, lossless: bool = False) -> Path:
+    """An H.264 video of RGB frames, or one that shows exactly these."""
+    codec, form, options = ("ffv1", "bgr0", {}) if lossless else ("libx264", "yuv420p", {"crf": "18"})
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=fps, options={"crf": "18"})
+        stream = container.add_stream(codec, rate=fps, options=options)
         stream.height, stream.width = frames[0].shape[:2]
-        stream.pix_fmt = "yuv420p"
+        stream.pix_fmt = form
         for image in frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(stream.encode(None))

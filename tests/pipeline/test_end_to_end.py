@@ -11,10 +11,13 @@ from numpy.typing import NDArray
 from assets.integrity import asset_path
 from detectors.layouts import H36M_17
 from lifting.metrics import mpjpe, pa_mpjpe
+from pipeline.media.decode import read_frames
 from pipeline.progress import QuietReporter
 from pipeline.results.result import Result, load_result
 from pipeline.run import run_video
 from pipeline.settings import load_settings
+from tests.detectors.background.scenes import views, wall
+from tests.pipeline.conftest import write_frames
 
 pytestmark = pytest.mark.slow
 
@@ -78,3 +81,22 @@ def test_the_body_keeps_its_size_and_smoothing_only_smooths(result: Result) -> N
     raw_jerk = np.linalg.norm(np.diff(track.raw_joints_m, n=2, axis=0), axis=-1).mean()
     assert jerk < 0.6 * raw_jerk
     assert np.linalg.norm(track.joints_m - track.raw_joints_m, axis=-1).mean() < 0.05
+
+
+def test_a_shot_after_a_cut_is_lifted_as_it_would_be_alone(sample: Path, tmp_path: Path) -> None:
+    """The figure in two rooms, in the second one mirrored, later, and in the middle of a movement."""
+    settings = load_settings(None, {"detector": "movenet"})
+    shots = []
+    for seed, part in enumerate((range(8), range(70, 82))):
+        frames = [frame.image[:, :: 1 - 2 * seed].copy() for frame in read_frames(sample) if frame.index in part]
+        (room,) = views(wall(seed), [(300, 200)])
+        for frame in frames:
+            frame[:240, :180], frame[:240, -180:] = room[:, :180], room[:, -180:]
+        shots.append(frames)
+    path = write_frames(tmp_path / "alone.mkv", shots[1], fps=25, lossless=True)
+    alone = run_video(path, [], settings, QuietReporter()).result
+    path = write_frames(tmp_path / "both.mkv", [*shots[0], *shots[1]], fps=25, lossless=True)
+    result = run_video(path, [], settings, QuietReporter()).result
+    assert [(track.frame_index[0], len(track)) for track in result.tracks] == [(0, 8), (8, 12)]
+    assert np.abs(result.tracks[1].joints_m - alone.tracks[0].joints_m).max() < 0.003
+    assert sum("2 shots" in text for text in result.metadata["warnings"]) == 1

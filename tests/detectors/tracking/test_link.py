@@ -196,3 +196,20 @@ def test_people_in_two_layouts_are_refused(standing: Standing) -> None:
     other = replace(standing(), layout=H36M_17.name)
     with pytest.raises(ValueError, match=r"coco-17 and h36m-17 cannot be mixed"):
         track_people([(0, 0.0, [standing()]), (1, 0.1, [other])])
+
+
+def test_nobody_is_followed_through_a_cut(standing: Standing) -> None:
+    """Somebody else stands at the same place after it; each shot is tracked as it would be alone."""
+    frames = _video(_seconds(2), lambda t: standing(300 + 20 * t), lambda t: standing(700) if t < 1.4 else None)
+    tracks = track_people(frames, cuts=[30])
+    assert [track.track_id for track in tracks] == [1, 2, 3, 4]
+    assert sorted((track.frame_index[0], len(track)) for track in tracks) == [(0, 30), (0, 30), (30, 12), (30, 30)]
+    for shot, its in ((frames[:30], tracks[:2]), (frames[30:], tracks[2:])):
+        for alone, track in zip(track_people(shot), its, strict=True):
+            assert np.array_equal(alone.keypoints_px, track.keypoints_px)
+
+
+def test_cuts_in_which_nobody_is_seen_do_no_harm(standing: Standing) -> None:
+    frames = _video(_seconds(1), lambda t: standing(300))
+    assert [len(track) for track in track_people(frames, cuts=[0, 40, 50])] == [30]
+    assert [len(track) for track in track_people(frames[:10] + frames[20:], cuts=[12, 14, 16])] == [10, 10]

@@ -15,7 +15,7 @@ from pipeline.files.workspace import Workspace
 from pipeline.settings import RunSettings
 from pipeline.stages import detect as detection
 from pipeline.stages.detect import detect_people, stored_background
-from pipeline.stages.motion import camera_motion, load_camera_path, read_camera_path, seen_camera
+from pipeline.stages.motion import camera_motion, load_camera_path, read_camera_path, seen_camera, told_cuts
 from tests.detectors.background.scenes import HEIGHT, WIDTH, views, wall
 from tests.pipeline.conftest import write_frames
 from tests.pipeline.stages.test_detect import Single
@@ -50,8 +50,8 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_camera_that_stands_is_found_still(standing: Path, tmp_path: Path) -> None:
-    workspace = look(standing, tmp_path / "w", Nobody())
-    found = camera_motion(RunSettings(), CAMERA, workspace)
+    points = stored_background(look(standing, tmp_path / "w", Nobody()))
+    found = camera_motion(RunSettings(), CAMERA, points)
     assert found.kind == ("still",) and len(found) == 24
 
 
@@ -80,15 +80,48 @@ def test_a_cut_every_few_frames_is_a_shot_each_and_not_one_still_shot(tmp_path: 
     clip = write_frames(tmp_path / "cuts.mp4", pictures)
     points = stored_background(look(clip, tmp_path / "w", Nobody()))
     assert np.flatnonzero(points.cut).tolist() == [8, 16, 24]
-    found = camera_motion(RunSettings(), CAMERA, look(clip, tmp_path / "w", Nobody()))
-    assert len(found.kind) == 4
+    for motion in ("auto", "still", "off"):
+        found = camera_motion(RunSettings(camera_motion=motion), CAMERA, points)
+        assert len(found.kind) == 4 and np.flatnonzero(np.diff(found.shot)).tolist() == [7, 15, 23]
+    (told,) = told_cuts(points)
+    assert "4 shots, which begin at 0, 0.27, 0.53, 0.80 s;" in told
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_with_a_cut_the_search_begins_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed: bool) -> None:
+    """As if the second shot were a video of its own: nobody to follow, and frames counted from its first."""
+    monkeypatch.setattr(detection, "CHUNK", 4)
+    clip = write_frames(tmp_path / "cut.mp4", [p for seed in range(2) for p in views(wall(seed), [(300, 200)] * 8)])
+    asked: list[tuple[int, int]] = []
+
+    class Somebody(Single):
+        def __init__(self, stop: int) -> None:
+            self.stop = stop
+
+        def detect(self, image, previous=(), frame_index=0):  # type: ignore[no-untyped-def]
+            if len(asked) == self.stop:
+                raise KeyboardInterrupt
+            asked.append((frame_index, len(previous)))
+            return super().detect(image, previous, frame_index)
+
+    if killed:
+        with pytest.raises(KeyboardInterrupt):
+            look(clip, tmp_path / "w", Somebody(stop=15))
+        # That was in frame 14, since one is looked at twice; a chunk of four frames is kept after the cut.
+        del asked[13:]
+    look(clip, tmp_path / "w", Somebody(stop=-1))
+    shot = [(0, 0), *((f, 1) for f in range(1, 8))]
+    assert asked == [*shot, (8, 1), *shot]
+
+
+def test_a_film_without_cuts_is_not_spoken_of(standing: Path, tmp_path: Path) -> None:
+    assert told_cuts(stored_background(look(standing, tmp_path / "w", Nobody()))) == []
 
 
 def test_what_the_user_says_holds(standing: Path, tmp_path: Path) -> None:
-    workspace = Workspace(tmp_path / "w", {})
-    detect_people(standing, Nobody(), workspace, start_s=None, end_s=None, on_progress=lambda done: None)
-    assert camera_motion(RunSettings(camera_motion="still"), CAMERA, workspace).kind == ("still",)
-    off = camera_motion(RunSettings(camera_motion="off"), CAMERA, workspace)
+    points = stored_background(look(standing, tmp_path / "w", Nobody()))
+    assert camera_motion(RunSettings(camera_motion="still"), CAMERA, points).kind == ("still",)
+    off = camera_motion(RunSettings(camera_motion="off"), CAMERA, points)
     assert off.kind == ("unknown",) and "--camera-motion off" in off.note[0]
     with pytest.raises(InputError, match="--camera-path and --camera-motion still contradict"):
         RunSettings(camera_motion="still", camera_path=Path("poses.txt"))

@@ -244,7 +244,7 @@ def write(job: Job, result: Result, outputs: Sequence[Path], frames: int, report
             for text in warnings:
                 reporter.warn(text)
         data = [output for output in outputs if not takes_pictures(output)]
-        files, warnings = write_files(stack, data, result, ExportOptions(settings.skeleton))
+        files, warnings = write_files(stack, data, result, ExportOptions(settings.skeleton, job.video.path))
         for text in warnings:
             reporter.warn(text)
     return (*films, *files)

@@ -21,12 +21,12 @@ from torch import Tensor
 
 from detectors.layouts import H36M_17
 
-__all__ = ["JointSpread", "alike", "spread_of"]
+__all__ = ["ACROSS", "ALONG", "JointSpread", "alike", "spread_of"]
 
 Array = NDArray[np.float64]
 
 # Measured on validation motion capture (not on what is reported): docs/evaluation.md.
-_ACROSS, _ALONG = 0.65, 2.1
+ACROSS, ALONG = 0.65, 2.1
 _ALIKE = {
     ("right_hip", "left_hip"): -0.97,
     ("hip", "knee"): 0.3,
@@ -71,7 +71,7 @@ def spread_of(values: Tensor, joints: Tensor, spread: JointSpread) -> Array:
         depth = (pull * ray).sum(-1)
         every = torch.einsum("tic,ij,tjc->t", pull, rho, pull)
         along = torch.einsum("ti,ij,tj->t", depth, rho, depth)
-        found.append((_ACROSS**2 * (every - along) + _ALONG**2 * along).clamp(min=0).sqrt())
+        found.append((ACROSS**2 * (every - along) + ALONG**2 * along).clamp(min=0).sqrt())
     return torch.stack(found, dim=-1).numpy()
 
 

@@ -21,7 +21,10 @@ __all__ = ["command"]
     "result, {person} makes a file for each person.",
 )  # fmt: skip
 @click.option(
-    "--video", type=click.Path(path_type=Path), metavar="FILE", help="What the result was made of, for pictures."
+    "--video",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="What the result was made of; pictures and pages show it.",
 )
 @run_options("person", "skeleton", "gif_width", "gif_fps")
 @click.option("--overwrite", is_flag=True, help="Replace output files that exist.")
@@ -52,7 +55,7 @@ def command(
         reporter,
         people=settings.person,
         video=video,
-        options=ExportOptions(settings.skeleton),
+        options=ExportOptions(settings.skeleton, video),
         pictures=PictureOptions(settings.gif_width, settings.gif_fps),
         overwrite=overwrite,
     )

@@ -48,10 +48,11 @@ PICTURES: dict[str, str] = {
     ".mp4": "visualize.movie:Mp4Writer",
     ".webm": "visualize.movie:WebmWriter",
 }
-#: extension -> "module:class" of an ``Exporter``: gets the result as a whole, and no video.
+#: extension -> "module:class" of an ``Exporter``: gets the result as a whole, and does without a video.
 DATA: dict[str, str] = {
     ".npz": "pipeline.formats.npz:NpzExporter",
     ".json": "pipeline.formats.json_rows:JsonExporter",
+    ".html": "pipeline.formats.page.exporter:PageExporter",
     ".people.json": "pipeline.formats.people_json:PeopleExporter",
     ".csv": "pipeline.formats.biomechanics.tables:JointsExporter",
     ".angles.csv": "pipeline.formats.biomechanics.tables:AnglesExporter",
@@ -78,13 +79,15 @@ class ExportOptions:
 
     Attributes:
         skeleton: whose names and axes of joints formats with a skeleton use.
+        video: what the result was made of, for formats that show it if it is at hand; others never open it.
     """
 
     skeleton: Skeleton = "h36m"
+    video: Path | None = None
 
 
 class Exporter(ABC):
-    """The contract of a format made from a finished result; it needs no video, and nothing of it is kept between files.
+    """The contract of a format made from a finished result; it does without a video, and nothing is kept between files.
 
     Positions are written as ``pipeline.results.standing`` gives them, and the file says by its sentence which axes they
     are in. Gaps are NaN where the format knows it, and a held pose and a list of the gaps where it does not; never
@@ -114,6 +117,7 @@ class Exporter(ABC):
 
         Raises:
             OutputError: the format cannot hold this result.
+            InputError: the video of the options is not that of the result.
         """
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from lifting.kinematics.angles import JointAngles, joint_angles
 from lifting.kinematics.path import Jump, Path, jumps, path_of
 from lifting.tracks import Track3D
+from lifting.world.frame import World
 from pipeline.results.result import Result
 from pipeline.results.standing import stand, standing
 
@@ -40,11 +42,27 @@ def motions(result: Result) -> list[PersonMotion]:
     stood = stand(result)
     world = stood.world
     assert world is not None
+    places = standing(stood).joints_m
+    angles = _angles(stood.tracks, places, world)
     found = []
-    for track, joints in zip(stood.tracks, standing(stood).joints_m, strict=True):
-        turn = world.world_from_camera[world.rows(track.frame_index), :3, :3]
-        rays = np.einsum("tij,tj->ti", turn, track.joints_m[:, 0])
-        angles = joint_angles(joints, track.sigma_m, rays, track.contacts)
+    for track, joints, own in zip(stood.tracks, places, angles, strict=True):
         path = path_of(joints, track.time_s)
-        found.append(PersonMotion(track, joints, angles, path, jumps(joints, track.time_s, track.contacts)))
+        found.append(PersonMotion(track, joints, own, path, jumps(joints, track.time_s, track.contacts)))
     return found
+
+
+def _angles(tracks: Sequence[Track3D], places: Sequence[NDArray[np.float64]], world: World) -> Iterator[JointAngles]:
+    """Of everybody. Frames are independent, and all at once take little longer than one person's."""
+    if not tracks:
+        return
+    turns = [world.world_from_camera[world.rows(track.frame_index), :3, :3] for track in tracks]
+    rays = [np.einsum("tij,tj->ti", turn, track.joints_m[:, 0]) for turn, track in zip(turns, tracks, strict=True)]
+    every = joint_angles(
+        np.concatenate(places),
+        np.concatenate([track.sigma_m for track in tracks]),
+        np.concatenate(rays),
+        np.concatenate([track.contacts for track in tracks]),
+    )
+    ends = np.cumsum([len(track) for track in tracks])[:-1]
+    for degrees, sigma in zip(np.split(every.degrees, ends), np.split(every.sigma, ends), strict=True):
+        yield JointAngles(degrees, sigma)

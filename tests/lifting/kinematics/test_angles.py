@@ -109,7 +109,7 @@ def test_standard_deviations_are_those_of_drawn_errors() -> None:
     sigma = rng.uniform(0.0005, 0.001, 17)
     sigma[0] = 0
     ray = np.array([0.2, -0.3, -1.0]) / np.linalg.norm([0.2, -0.3, -1.0])
-    spread_3d = spread._ACROSS * (np.eye(3) - np.outer(ray, ray)) + spread._ALONG * np.outer(ray, ray)
+    spread_3d = spread.ACROSS * (np.eye(3) - np.outer(ray, ray)) + spread.ALONG * np.outer(ray, ray)
     root = np.linalg.cholesky(alike() + 1e-12 * np.eye(17))
     drawn = pose + sigma[:, None] * (root @ rng.normal(size=(4000, 17, 3)) @ spread_3d)
     many = np.ones((4000, 2))

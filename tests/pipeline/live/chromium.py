@@ -27,20 +27,28 @@ class Browser:
     Args:
         program: see ``browser_path``.
         profile: folder for its files.
+        options: more of its command line; without any there is no WebGL.
+
+    Attributes:
+        events: what the page has told of itself so far, once ``listen`` was called: name and parameters.
     """
 
-    def __init__(self, program: str, profile: Path) -> None:
+    #: WebGL, computed by the processor.
+    WEBGL = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader")
+
+    def __init__(self, program: str, profile: Path, *options: str) -> None:
         into, self._out = os.pipe()
         self._in, out_of = os.pipe()
         # The browser reads commands from descriptor 3 and answers on 4.
         command = f'exec "$0" "$@" 3<&{into} 4>&{out_of}'
-        options = (
+        every = (
             "--headless=new", "--remote-debugging-pipe", "--no-sandbox", "--no-proxy-server", "--disable-gpu",
             "--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update",
-            "--disable-sync", "--no-first-run", f"--user-data-dir={profile}", "--window-size=1280,720", "about:blank",
+            "--disable-sync", "--no-first-run", f"--user-data-dir={profile}", "--window-size=1280,720",
+            *options, "about:blank",
         )  # fmt: skip
         self._process = subprocess.Popen(
-            ["bash", "-c", command, program, *options],
+            ["bash", "-c", command, program, *every],
             pass_fds=(into, out_of),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -48,6 +56,7 @@ class Browser:
         os.close(into)
         os.close(out_of)
         self._count, self._rest = 0, b""
+        self.events: list[tuple[str, dict[str, Any]]] = []
         targets = self._call("Target.getTargets")["targetInfos"]
         page = next(target["targetId"] for target in targets if target["type"] == "page")
         self._page = self._call("Target.attachToTarget", targetId=page, flatten=True)["sessionId"]
@@ -55,6 +64,49 @@ class Browser:
     def open(self, url: str) -> None:
         """Go to a page."""
         self._call("Page.navigate", self._page, url=url)
+
+    def listen(self) -> None:
+        """From now on requests, exceptions and what the console says are kept in ``events``."""
+        for domain in ("Runtime", "Log", "Network"):
+            self._call(f"{domain}.enable", self._page)
+
+    def size(self, width: int, height: int, *, touch: bool = False) -> None:
+        """The window in pixels, as of a phone if it has a touch screen."""
+        self._call(
+            "Emulation.setDeviceMetricsOverride",
+            self._page,
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=touch,
+        )
+
+    def prefers(self, **features: str) -> None:
+        """What the user has told the system, such as ``prefers_color_scheme="dark"``."""
+        told = [{"name": name.replace("_", "-"), "value": value} for name, value in features.items()]
+        self._call("Emulation.setEmulatedMedia", self._page, features=told)
+
+    def press(self, key: str, *, shift: bool = False) -> None:
+        """A key, by its name in JavaScript."""
+        code = {"Tab": 9, "Enter": 13, " ": 32, "End": 35, "Home": 36, "ArrowLeft": 37, "ArrowRight": 39}.get(key, 0)
+        text = {"Enter": "\r"}.get(key, key if len(key) == 1 else "")
+        common = {"key": key, "modifiers": 8 if shift else 0, "windowsVirtualKeyCode": code}
+        self._call("Input.dispatchKeyEvent", self._page, type="keyDown", text=text, **common)
+        self._call("Input.dispatchKeyEvent", self._page, type="keyUp", **common)
+
+    def drag(self, begin: tuple[float, float], end: tuple[float, float]) -> None:
+        """The left button pressed at one place, in pixels, and released at another."""
+        places = [("mousePressed", begin), ("mouseMoved", end), ("mouseReleased", end)]
+        for kind, (x, y) in places:
+            self._call(
+                "Input.dispatchMouseEvent", self._page, type=kind, x=x, y=y, button="left", buttons=1, clickCount=1
+            )
+
+    def choose(self, selector: str, *files: Path) -> None:
+        """Give files to an input of the page."""
+        root = self._call("DOM.getDocument", self._page)["root"]["nodeId"]
+        node = self._call("DOM.querySelector", self._page, nodeId=root, selector=selector)["nodeId"]
+        self._call("DOM.setFileInputFiles", self._page, nodeId=node, files=[str(file) for file in files])
 
     def ask(self, expression: str) -> Any:
         """The value of a JavaScript expression in the page."""
@@ -98,6 +150,8 @@ class Browser:
                 self._rest += data
             line, _, self._rest = self._rest.partition(b"\0")
             answer = json.loads(line)
+            if "method" in answer:
+                self.events.append((answer["method"], answer["params"]))
             if answer.get("id") == self._count:
                 assert "error" not in answer, answer
                 return answer["result"]

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from lifting.temporal.kernel import TorchKernel
 from lifting.temporal.neighbours import OFFSETS_S, NeighbourRows, neighbour_rows
-from lifting.world.footing import Footing
 
 __all__ = ["Evidence", "known_rays"]
 
@@ -30,7 +29,6 @@ class Evidence:
         kernel: filter over the rows of a group, by which poses steady each other; None likewise.
         body: ``[B, 8]`` proportions (``lifting.body.proportions``) of the people, as other frames have shown them; None
             if they are not known.
-        footing: where their feet rest, and what ties their path together; None if it is not known.
     """
 
     rays: Tensor
@@ -40,7 +38,6 @@ class Evidence:
     neighbours: NeighbourRows | None = None
     kernel: TorchKernel | None = None
     body: Tensor | None = None
-    footing: Footing | None = None
 
     @classmethod
     def of(

@@ -27,10 +27,10 @@ from lifting.temporal.kernel import smooth_track, time_kernel
 from lifting.temporal.windows import Blend, Window, Windows, stacked
 from lifting.tracks import Track3D
 from lifting.uncertainty import joint_sigma
-from lifting.world.footing import Footing
+from lifting.world.floor import KnownGround
 from lifting.world.frame import World
 from lifting.world.ground import GroundNetwork
-from lifting.world.grounding import Grounded, LiftedTrack, ground_tracks
+from lifting.world.grounding import LiftedTrack, ground_tracks, on_ground
 from lifting.world.motion import CameraMotion
 
 __all__ = ["Lifted", "Lifter"]
@@ -101,6 +101,8 @@ class Lifter:
         camera: Camera,
         on_progress: Progress | None = None,
         motion: CameraMotion | None = None,
+        *,
+        known: KnownGround = KnownGround(),  # noqa: B008 - frozen
     ) -> Lifted:
         """Every track in 3D, in the same order; tracks in which no frame shows enough joints are left out.
 
@@ -109,6 +111,7 @@ class Lifter:
             camera: of that frame.
             on_progress: called with (frames done, frames in all), frames counted once per person.
             motion: of the camera, in all frames of the tracks; None is a camera of which nothing is known.
+            known: of up and the floor beforehand.
         """
         if motion is None:
             every = [track.frame_index for track in tracks]
@@ -125,68 +128,34 @@ class Lifter:
         frames = [tracks[number].frame_index[usable[number]] for number in kept]
         poses = self._lift_tracks(rays, confidence, time_s, on_progress)
         joints, world, grounded = [X for X, _ in poses], None, None
+        smoothed = [smooth(X, times, self.settings.smooth_s) for X, times in zip(joints, time_s, strict=True)]
+        contacts = [np.zeros((len(X), 2)) for X in joints]
         if self._ground is not None:
             # Rays of what was not seen may be anything; weight 0 does not make numbers of NaN.
             rays = [known_rays(*each) for each in zip(rays, confidence, strict=True)]
             lifted = [LiftedTrack(*each) for each in zip(joints, rays, confidence, frames, time_s, strict=True)]
-            resize = self.settings.person_height_m is None
-            world, grounded = ground_tracks(lifted, motion, self._ground, resize=resize)
-            if any(ground.known.any() for ground in grounded):
-                joints = self._planted(lifted, grounded)
+            world, grounded = ground_tracks(
+                lifted,
+                motion,
+                self._ground,
+                resize=self.settings.person_height_m is None,
+                known=known,
+            )
+            joints = [on_ground(track, ground, 0.0) for track, ground in zip(lifted, grounded, strict=True)]
+            smoothed = [
+                on_ground(track, ground, self.settings.smooth_s, before)
+                for track, ground, before in zip(lifted, grounded, smoothed, strict=True)
+            ]
+            contacts = [ground.contacts for ground in grounded]
         return Lifted(
             [
                 self._track(
-                    tracks[number],
-                    usable[number],
-                    *evidence[number],
-                    joints[place],
-                    poses[place][1],
-                    None if grounded is None else grounded[place],
+                    tracks[n], usable[n], *evidence[n], joints[place], smoothed[place], poses[place][1], contacts[place]
                 )
-                for place, number in enumerate(kept)
+                for place, n in enumerate(kept)
             ],
             world,
         )
-
-    def _planted(self, tracks: Sequence[LiftedTrack], grounded: Sequence[Grounded]) -> list[Array]:
-        """Absolute joints of every track once more, with feet that stay and paths that do not drift."""
-        lengths = [len(track.joints) for track in tracks]
-        rays, confidence = [track.rays for track in tracks], [track.confidence for track in tracks]
-        time_s = [track.time_s for track in tracks]
-        # The prior knows people of one size.
-        sizes = [self._size.of_mean(track.joints) for track in tracks]
-        blend = Blend(self._windows, lengths, (17, 3))
-        for batch in self._windows.batches(lengths):
-            evidence = self._coupled_evidence(batch, rays, confidence, time_s, None)
-            size = np.concatenate([np.full(len(window), sizes[window.track]) for window in batch])
-
-            def of(name: str, batch: Sequence[Window] = batch) -> Array:
-                return stacked(batch, [getattr(each, name) for each in grounded])
-
-            X = stacked(batch, [track.joints for track in tracks]) / size[:, None, None]
-            directions = stacked(batch, rays)
-            directions = directions / np.linalg.norm(directions, axis=-1, keepdims=True)
-            unit = size * of("size")
-            rotation = of("rotation")
-            shot = of("shot")
-            footing = Footing(
-                group=np.cumsum(np.diff(evidence.group.cpu().numpy() * len(shot) + shot, prepend=-1) != 0),
-                time_s=stacked(batch, time_s),
-                rotation=rotation,
-                centre=of("centre") / unit[:, None],
-                directions=np.einsum("nij,nkj->nki", rotation, directions),
-                confidence=stacked(batch, confidence),
-                distance=np.linalg.norm(X[:, 0], axis=1),
-                places=of("places") / unit[:, None, None],
-                trust=of("trust"),
-            )
-            start = torch.from_numpy(X).to(self.device, torch.float32)
-            found = self.solver.planted(start, replace(evidence, footing=footing))
-            blend.add(batch, found.cpu().numpy().astype(np.float64) * unit[:, None, None])
-        return [
-            np.where(ground.known[:, None, None], planted, track.joints)
-            for planted, track, ground in zip(blend.tracks(), tracks, grounded, strict=True)
-        ]
 
     def lift_rows(self, rays: Array, confidence: Array, time_s: Array | None) -> Array:
         """One person, or frames that have nothing to do with each other (``time_s`` None).
@@ -308,41 +277,29 @@ class Lifter:
         self,
         track: PersonTrack2D,
         rows: NDArray[np.bool_],
-        keypoints: NDArray[np.float64],
-        confidence: NDArray[np.float64],
-        joints: NDArray[np.float64],
-        doubt: NDArray[np.float64] | None,
-        ground: Grounded | None,
+        keypoints: Array,
+        confidence: Array,
+        joints: Array,
+        smoothed: Array,
+        doubt: Array | None,
+        contacts: Array,
     ) -> Track3D:
-        """One row per decoded frame from first to last sight, NaN in the gaps, smoothed."""
-        time_s, confidence = track.time_s[rows], confidence[rows]
+        """One row per decoded frame from first to last sight, NaN in the gaps."""
+        confidence = confidence[rows]
         imputed = confidence < self.settings.imputed_below
         return Track3D.from_frames(
             track.track_id,
             track.frame_index[rows],
-            time_s,
-            joints_m=self._smooth(joints, time_s, ground),
+            track.time_s[rows],
+            joints_m=smoothed,
             raw_joints_m=joints,
             sigma_m=joint_sigma(confidence, imputed, doubt),
             imputed=imputed,
             keypoints_px=keypoints[rows],
             confidence=confidence,
             boxes=track.boxes[rows],
-            contacts=np.zeros((len(joints), 2)) if ground is None else ground.contacts,
+            contacts=contacts,
         )
-
-    def _smooth(self, joints: Array, time_s: Array, ground: Grounded | None) -> Array:
-        smoothed = smooth(joints, time_s, self.settings.smooth_s)
-        if ground is None or self.settings.smooth_s <= 0:
-            return smoothed
-        for shot in np.unique(ground.shot[ground.known]):
-            rows = np.flatnonzero(ground.shot == shot)
-            if len(rows) > 2:
-                rotation, centre = ground.rotation[rows], ground.centre[rows][:, None]
-                at_rest = np.einsum("nij,nkj->nki", rotation, joints[rows]) + centre
-                at_rest = smooth_track(at_rest, time_s[rows], self.settings.smooth_s)
-                smoothed[rows] = np.einsum("nji,nkj->nki", rotation, at_rest - centre)
-        return smoothed
 
 
 def smooth(joints: NDArray[np.float64], time_s: NDArray[np.float64], sigma_s: float) -> NDArray[np.float64]:

@@ -19,7 +19,7 @@ from pipeline.progress import Reporter
 from pipeline.results.exporters import check_outputs, takes_pictures
 from pipeline.run import Found, Job, RunSummary, choose_people, lift, write
 from pipeline.settings import RunSettings
-from pipeline.stages.camera import choose_camera
+from pipeline.stages.camera import choose_camera, known_ground
 from pipeline.stages.motion import load_camera_path
 from pipeline.stages.told import tracks_by_id
 
@@ -59,7 +59,7 @@ def lift_file(
         video = VideoInfo(source, *size, rate or 30.0, len(times), None, 0, False, "keypoints", None, 1.0, False, False)
         camera = choose_camera(settings, video)
         lifter, prior = load_lifter(settings)
-        job = Job(settings, video, camera, detector, lifter, prior)
+        job = Job(settings, video, camera, detector, lifter, prior, known_ground(settings))
         first, last = settings.start or 0.0, np.inf if settings.end is None else settings.end
         people = [(frame, times[frame], found) for frame, found in file.people.items() if first <= times[frame] < last]
         tracks = choose_people((tracks_by_id if file.tracked else track_people)(people), settings)

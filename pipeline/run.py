@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from detectors.people import PersonTrack2D
 from lifting.geometry.camera import Camera
+from lifting.world.floor import KnownGround
+from lifting.world.frame import World
 from lifting.world.motion import CameraMotion
 from pipeline.errors import InputError
 from pipeline.files.atomic import atomic_path, claimed
@@ -27,7 +29,7 @@ from pipeline.results.exporters import ExportOptions, check_outputs, takes_pictu
 from pipeline.results.result import Result
 from pipeline.results.schema import build_metadata
 from pipeline.settings import RunSettings
-from pipeline.stages.camera import choose_camera
+from pipeline.stages.camera import choose_camera, known_ground
 
 if TYPE_CHECKING:
     from detectors.base import PoseDetector
@@ -39,7 +41,10 @@ __all__ = ["Found", "Job", "RunSummary", "detect", "lift", "load", "run_video", 
 
 @dataclass(frozen=True)
 class Job:
-    """What the stages of a run share: the input, and everything that works on it, checked and ready."""
+    """What the stages of a run share: the input, and everything that works on it, checked and ready.
+
+    ``ground`` is what the user says of up and the floor.
+    """
 
     settings: RunSettings
     video: VideoInfo
@@ -47,6 +52,7 @@ class Job:
     detector: PoseDetector
     lifter: Lifter
     prior: Prior
+    ground: KnownGround
 
 
 @dataclass(frozen=True)
@@ -84,6 +90,14 @@ class RunSummary:
     seconds: dict[str, float]
     outputs: tuple[Path, ...]
 
+    @property
+    def _moves(self) -> str:
+        """How the camera moves, in words."""
+        if self.result.world is None:
+            return ""
+        kinds = dict.fromkeys(shot.camera_motion for shot in self.result.world.shots)
+        return "".join(f", {kind}" for kind in kinds)
+
     def __str__(self) -> str:
         result, people, total = self.result, len(self.result.tracks), sum(self.seconds.values())
         found = {0: "nobody", 1: "1 person"}.get(people, f"{people} people")
@@ -91,8 +105,8 @@ class RunSummary:
         frames = "1 frame" if self.frames == 1 else f"{self.frames} frames"
         return (
             f"{found} in {frames}, detector {result.metadata['detector']['name']}, prior "
-            f"{result.metadata['prior']['name']}, camera: {result.camera.source}; {total:.1f} s ({stages}; "
-            f"{self.frames / max(total, 1e-9):.1f} frames/s) -> {', '.join(map(str, self.outputs))}"
+            f"{result.metadata['prior']['name']}, camera: {result.camera.source}{self._moves}; {total:.1f} s "
+            f"({stages}; {self.frames / max(total, 1e-9):.1f} frames/s) -> {', '.join(map(str, self.outputs))}"
         )
 
 
@@ -163,7 +177,7 @@ def load(source: Path, settings: RunSettings, reporter: Reporter, camera: Camera
         detector = load_keypoints(settings.keypoints)
     else:
         detector = load_detector(settings.detector, settings.detector_options(), reporter)
-    return Job(settings, video, camera, detector, lifter, prior)
+    return Job(settings, video, camera, detector, lifter, prior, known_ground(settings))
 
 
 def detect(job: Job, workspace: Workspace, reporter: Reporter) -> Found:
@@ -201,11 +215,19 @@ def detect(job: Job, workspace: Workspace, reporter: Reporter) -> Found:
 def lift(job: Job, found: Found, reporter: Reporter) -> Result:
     """The tracks in metres, with the record of how they were made; the reporter is told every warning."""
     with reporter.stage("lift", sum(map(len, found.tracks))) as advance:
-        lifted = job.lifter.lift(found.tracks, found.camera, lambda done, total: advance(done), found.motion)
+        lifted = job.lifter.lift(
+            found.tracks,
+            found.camera,
+            lambda done, total: advance(done),
+            found.motion,
+            known=job.ground,
+        )
     warnings = list(found.warnings)
     if not lifted.tracks:
         what = "people were found, but never enough of a body to lift" if found.tracks else "nobody was found"
         warnings.append(f"{what} in {job.video.path}; the result is empty")
+    elif lifted.world is not None and job.settings.camera_motion != "off":
+        warnings += unknown_shots(lifted.world, job.video.path)
     for text in warnings:
         reporter.warn(text)
     metadata = build_metadata(
@@ -219,6 +241,20 @@ def lift(job: Job, found: Found, reporter: Reporter) -> Result:
         warnings=warnings,
     )
     return Result(tuple(lifted.tracks), found.camera, metadata, lifted.world)
+
+
+def unknown_shots(world: World, path: Path) -> list[str]:
+    """What to tell of shots that have no world, if there are any."""
+    unknown = np.flatnonzero(~np.isfinite(world.world_from_camera).all(axis=(1, 2)))
+    shots = np.unique(world.shot[unknown]).tolist()
+    if not shots:
+        return []
+    notes = "; ".join(sorted({world.shots[shot].note for shot in shots} - {""}))
+    where = "" if len(shots) == len(world.shots) else f" in {len(shots)} of {len(world.shots)} shots"
+    return [
+        f"how the camera of {path} moves is not known{where}{f' ({notes})' if notes else ''}: people stay in the axes "
+        "of each frame's camera; if it stands still, say --camera-motion still"
+    ]
 
 
 def write(job: Job, result: Result, outputs: Sequence[Path], frames: int, reporter: Reporter) -> tuple[Path, ...]:

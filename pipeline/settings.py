@@ -4,6 +4,7 @@ The options of the command line are made from here (``pipeline.commands.options`
 why annotations, which are read here, are not postponed. Defaults of the stages are theirs.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import cache
@@ -65,6 +66,18 @@ class Option(NamedTuple):
     formerly: tuple[str, ...] = ()
 
 
+def direction_of(text: str, name: str) -> tuple[float, float, float]:
+    """Three numbers that are not all 0, of length 1. Raises InputError otherwise; ``name`` says of what."""
+    try:
+        x, y, z = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise InputError(f"{name} takes three numbers such as 0,-1,0, not {text!r}") from error
+    length = math.sqrt(x * x + y * y + z * z)
+    if not 1e-6 < length < math.inf:
+        raise InputError(f"{name} takes a direction such as 0,-1,0, not {text!r}")
+    return x / length, y / length, z / length
+
+
 @dataclass(frozen=True, match_args=False)
 class RunSettings:
     """Everything that can be told to a run; the names are those of the command line with ``_`` for ``-``.
@@ -103,6 +116,9 @@ class RunSettings:
     ] = "auto"
     camera_path: Annotated[
         Path | None, Option("Where the camera was in every frame: TUM, or images.txt of COLMAP", "FILE")
+    ] = None
+    up: Annotated[
+        str | None, Option("Direction of up for the first camera: x right, y down, z forward", "X,Y,Z", unset="found")
     ] = None
     person_height: Annotated[
         float | None, Option("Standing height of the people in metres, sets the scale", "M", 0.3, 2.6)
@@ -157,6 +173,8 @@ class RunSettings:
                 side.isascii() and side.isdigit() and 1 <= int(side) <= 2**16 for side in sides
             ):
                 raise InputError(f"--image-size cannot be {self.image_size!r}: it must be WIDTHxHEIGHT, like 1920x1080")
+        if self.up is not None:
+            direction_of(self.up, "--up")
         if self.start is not None and self.end is not None and self.start >= self.end:
             raise InputError(f"--start {self.start:g} must lie before --end {self.end:g}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from lifting.geometry.camera import Camera
 
-__all__ = ["FOCAL_PX", "IMAGE_SIZE", "STRIDE", "SyntheticView", "sequence_views", "single_frame_views"]
+__all__ = ["FOCAL_PX", "IMAGE_SIZE", "STRIDE", "SyntheticView", "motion_view", "sequence_views", "single_frame_views"]
 
 FOCAL_PX, IMAGE_SIZE = 1145.0, (1000, 1000)
 STRIDE = 15  # single frames are drawn from every 15th frame
@@ -110,3 +111,37 @@ def _seen(
     camera = Camera.from_focal(FOCAL_PX, IMAGE_SIZE, "synthetic camera")
     pixels = camera.project(joints)
     return SyntheticView(name, joints, pixels + rng.normal(size=pixels.shape) * noise_px, time_s, camera, noise_px)
+
+
+def motion_view(
+    poses: NDArray[np.float64], fps: float, rng: np.random.Generator, *, noise_px: float = 4.0, lasts_s: float = 0.3
+) -> tuple[SyntheticView, NDArray[np.float64]]:
+    """A motion that travels, before one still camera, seen with errors that last as those of detectors do.
+
+    Args:
+        poses: ``[T, 17, 3]`` metres, y up, not root-centred.
+        fps: poses per second.
+        rng: of camera and errors.
+        noise_px: standard deviation of the error of each coordinate that lasts; half as much is new in each frame.
+        lasts_s: time after which it has fallen to 1/e.
+
+    Returns:
+        The view, and up ``[3]`` in camera axes.
+    """
+    yaw, pitch, roll = rng.uniform(0, 2 * np.pi), rng.uniform(-0.1, 0.5), rng.normal() * 0.05
+    Ry = np.array([[np.cos(yaw), 0, np.sin(yaw)], [0, 1, 0], [-np.sin(yaw), 0, np.cos(yaw)]])
+    Rx = np.array([[1, 0, 0], [0, np.cos(pitch), -np.sin(pitch)], [0, np.sin(pitch), np.cos(pitch)]])
+    Rz = np.array([[np.cos(roll), -np.sin(roll), 0], [np.sin(roll), np.cos(roll), 0], [0, 0, 1]])
+    turn = Rz @ Rx @ np.diag([1.0, -1.0, -1.0]) @ Ry
+    joints = poses @ turn.T
+    joints = joints - joints[:, 0].mean(0)
+    joints[..., 2] += max(rng.uniform(3, 6), 1.5 - float(joints[..., 2].min()))
+    camera = Camera.from_focal(FOCAL_PX, IMAGE_SIZE, "synthetic camera")
+    pixels = camera.project(joints)
+    kept = math.exp(-1 / (fps * lasts_s))
+    error = rng.normal(size=pixels.shape) * noise_px
+    error[1:] *= math.sqrt(1 - kept**2)
+    for frame in range(1, len(error)):
+        error[frame] += kept * error[frame - 1]
+    seen = pixels + error + rng.normal(size=pixels.shape) * noise_px / 2
+    return SyntheticView("motion", joints, seen, np.arange(len(poses)) / fps, camera, noise_px), turn[:, 1]

@@ -34,10 +34,6 @@ class BodySize:
         seen = confidence.sum(axis=1)
         return np.asarray(joints * self._factor(np.median(self._sizes(joints)[seen >= np.quantile(seen, 0.25)])))
 
-    def of_mean(self, joints: NDArray[np.float64]) -> float:
-        """How large the person of a track ``[T, 17, 3]`` is, relative to the mean body."""
-        return float(np.median(bone_lengths(joints).sum(axis=-1))) / self.bones_m
-
     def _sizes(self, joints: NDArray[np.float64]) -> NDArray[np.float64]:
         return bone_lengths(joints).sum(axis=-1) if self.height_m is None else stature(joints)
 

@@ -111,7 +111,7 @@ class MovingRows:
         self.x = x
         self._moving, self._kernel = moving, kernel
 
-    def __call__(self, x: Tensor, T: Tensor, step: int) -> Tensor:
+    def __call__(self, x: Tensor, step: int) -> Tensor:
         """The moving frames ``[M, 17, 3]`` to go on with."""
         self.x[self._moving] = x
         if self._kernel is not None:

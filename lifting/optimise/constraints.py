@@ -7,25 +7,19 @@ from torch import Tensor
 from lifting.body.bones import BoneKeeper
 from lifting.optimise.loop import Constraint
 from lifting.temporal.kernel import TorchKernel
-from lifting.world.footing import Footing
 
-__all__ = ["held_bones", "planted_feet", "steadied"]
+__all__ = ["held_bones", "steadied"]
 
 
 def steadied(kernel: TorchKernel) -> Constraint:
     """Every pose becomes what its neighbours in time make of it."""
-    return lambda x, T, step: kernel(x)
+    return lambda x, step: kernel(x)
 
 
 def held_bones(keeper: BoneKeeper, share: float, from_step: int) -> Constraint:
     """Poses go ``share`` of the way to the bone lengths of their track, from a step on: before, they have no shape."""
 
-    def constraint(x: Tensor, T: Tensor, step: int) -> Tensor:
+    def constraint(x: Tensor, step: int) -> Tensor:
         return keeper(x, share) if step >= from_step else x
 
     return constraint
-
-
-def planted_feet(footing: Footing, share: float) -> Constraint:
-    """Ankles that rest go ``share`` of the way to where they rest; the loop makes legs of it."""
-    return lambda x, T, step: footing.planted(x, T, share)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
 
@@ -13,9 +13,9 @@ from lifting.body.bones import BoneKeeper
 from lifting.evidence import Evidence
 from lifting.initial.learnt import Initialiser, LearntInitialiser
 from lifting.optimise.choice import cost
-from lifting.optimise.constraints import held_bones, planted_feet, steadied
+from lifting.optimise.constraints import held_bones, steadied
 from lifting.optimise.loop import Constraint, Denoiser, State, optimise
-from lifting.optimise.schedule import Schedule, planting_schedule
+from lifting.optimise.schedule import Schedule
 from lifting.optimise.solver import Solution
 from lifting.prior.network import FoldedScoreNetwork, ScoreNetwork
 
@@ -23,8 +23,6 @@ __all__ = ["FastSolver"]
 
 #: From this share of the steps on the bone lengths are held: before, poses have not found their shape.
 _BONES_FROM = 0.25
-#: Share of the way to where they rest that ankles go in each step.
-_PLANTED = 0.7
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +38,6 @@ class FastSolver:
         bones: share of the way to the held bone lengths per step; 0 is none.
         noise: see ``lifting.prior.energy.energy_noise``.
         dtype: arithmetic of the matrix products.
-        again: the steps that plant feet, after the schedule.
     """
 
     network: ScoreNetwork
@@ -51,7 +48,6 @@ class FastSolver:
     bones: float
     noise: Tensor
     dtype: torch.dtype
-    again: Schedule = field(default_factory=planting_schedule)
     published: ClassVar[bool] = False
 
     @property
@@ -86,25 +82,6 @@ class FastSolver:
         begin = State(initial.x.flatten(0, 1), initial.T.flatten(0, 1))
         X = optimise(self._denoise, self.schedule, begin, rows, constraints).X
         return Solution(X if self.alternatives == 1 else self._likeliest(X, rows, evidence), initial.sigma_m)
-
-    @torch.no_grad()
-    def planted(self, X: Tensor, evidence: Evidence) -> Tensor:
-        """See ``Solver``."""
-        footing = evidence.footing
-        if footing is None:
-            raise ValueError("feet cannot be planted without a footing")
-        keeper = BoneKeeper(self.mean_bones_m, evidence.group, evidence.groups, evidence.confidence, evidence.body)
-        constraints = [held_bones(keeper, self.bones, from_step=0)] if self.bones > 0 else []
-        if evidence.kernel is not None:
-            constraints.insert(0, steadied(evidence.kernel))
-        constraints.append(planted_feet(footing, _PLANTED))
-        T = X[:, 0]
-        begin = State(X - T[:, None], T)
-        return optimise(self._denoise_again, self.again, begin, evidence, constraints, footing.path).X
-
-    @cached_property
-    def _denoise_again(self) -> Denoiser:
-        return FoldedScoreNetwork(self.network, self.again.times, self.dtype)
 
     def _likeliest(self, X: Tensor, rows: Evidence, evidence: Evidence) -> Tensor:
         """Of H results one after the other the best of each group, ``[B, J, 3]``.

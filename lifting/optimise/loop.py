@@ -12,15 +12,12 @@ from lifting.evidence import Evidence
 from lifting.geometry.rays import TranslationSolver, nearest_on_rays
 from lifting.optimise.schedule import Schedule
 
-__all__ = ["Constraint", "Denoiser", "State", "Translate", "optimise"]
+__all__ = ["Constraint", "Denoiser", "State", "optimise"]
 
 #: The prior: the noise ``[B, J, 3]``, of unit variance, in poses ``[B, J, 3]`` at a step of the schedule.
 Denoiser = Callable[[Tensor, int], Tensor]
-#: What poses must fulfil beside evidence and prior: those to go on with ``[B, J, 3]``, of poses after a step and their
-#: translations ``[B, 3]``.
-Constraint = Callable[[Tensor, Tensor, int], Tensor]
-#: Translations ``[B, 3]`` of poses ``[B, J, 3]``.
-Translate = Callable[[Tensor], Tensor]
+#: What poses must fulfil beside evidence and prior: those to go on with ``[B, J, 3]``, of poses after a step.
+Constraint = Callable[[Tensor, int], Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,12 +41,7 @@ class State:
 
 @torch.no_grad()
 def optimise(
-    denoise: Denoiser,
-    schedule: Schedule,
-    state: State,
-    evidence: Evidence,
-    constraints: Sequence[Constraint] = (),
-    translate: Translate | None = None,
+    denoise: Denoiser, schedule: Schedule, state: State, evidence: Evidence, constraints: Sequence[Constraint] = ()
 ) -> State:
     """Poses that agree with their rays and with the prior.
 
@@ -62,14 +54,13 @@ def optimise(
         state: where the poses begin (see ``lifting.initial``).
         evidence: rays, and how far they are trusted; confidence 0 leaves a joint to the prior.
         constraints: applied one after the other at the end of each step.
-        translate: solves the translations; None takes each pose for itself, by its rays.
     """
     drift, strength = schedule.drift.tolist(), schedule.denoise.tolist()
     x, T, confidence = state.x, state.T, evidence.confidence
     share = confidence if schedule.weighted else (confidence > 0).to(x.dtype)
     pull = schedule.relax * share[..., None]
     # Squared twice: the joints that were hardly seen must not tilt the depth of all others.
-    translation = translate or TranslationSolver(evidence.rays, confidence**4)
+    translation = TranslationSolver(evidence.rays, confidence**4)
     directions = torch.nn.functional.normalize(evidence.rays, dim=-1)
     for i in range(len(schedule)):
         if i >= schedule.frozen:
@@ -79,5 +70,5 @@ def optimise(
         moved = x + drift[i] * x if drift[i] else x
         x = moved.sub(denoise(x, i), alpha=strength[i])
         for constraint in constraints:
-            x = constraint(x, T, i)
+            x = constraint(x, i)
     return State(x, T)

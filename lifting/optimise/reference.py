@@ -83,10 +83,6 @@ class ReferenceSolver:
     def _denoise(self) -> Denoiser:
         return FoldedScoreNetwork(self.network, self._schedule.times, self.dtype)
 
-    def planted(self, X: Tensor, evidence: Evidence) -> Tensor:
-        """See ``Solver``."""
-        raise ValueError("the published optimiser plants no feet")
-
     def solve(self, evidence: Evidence) -> Solution:
         """See ``Solver``."""
         found = torch.empty_like(evidence.rays)

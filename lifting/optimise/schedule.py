@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lifting.prior.sde import beta, diffusion_squared, marginal_std
 
-__all__ = ["Schedule", "fast_schedule", "planting_schedule", "reference_schedule", "refining_schedule"]
+__all__ = ["Schedule", "fast_schedule", "reference_schedule", "refining_schedule"]
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,3 @@ def fast_schedule(
 def refining_schedule(steps: int) -> Schedule:
     """``fast_schedule`` from the initialiser: what is nearly right must not be taken back to the noise of t = 0.1."""
     return fast_schedule(steps, t_high=0.05)
-
-
-def planting_schedule(steps: int = 5) -> Schedule:
-    """The end of ``refining_schedule`` once more, for poses that are right but for their feet."""
-    return fast_schedule(steps, t_high=0.032, relax=1.4, frozen=0.0)

@@ -61,10 +61,3 @@ class Solver(Protocol):
     def solve(self, evidence: Evidence) -> Solution:
         """The likeliest poses that agree with the evidence."""
         ...
-
-    def planted(self, X: Tensor, evidence: Evidence) -> Tensor:
-        """Absolute poses ``[B, J, 3]`` once more, with feet that stay where the footing of the evidence says.
-
-        Raises ValueError if it says nothing, or the optimiser is the published one.
-        """
-        ...

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lifting.world.contacts import Stance
 from lifting.world.gravity import Gravity, settled
+from lifting.world.walking.contacts import Stance
 
-__all__ = ["ANKLE_M", "Floor", "find_floor"]
+__all__ = ["ANKLE_M", "Floor", "KnownGround", "find_floor"]
 
 Array = NDArray[np.float64]
 
@@ -26,6 +26,19 @@ _LONGEST_S = 1.0
 
 
 @dataclass(frozen=True, eq=False)
+class KnownGround:
+    """What is known beforehand of the first shot.
+
+    Attributes:
+        up: ``[3]`` unit vector in the axes of the first camera; None is to be found.
+        height_m: of that camera above the floor, metres; None is to be found.
+    """
+
+    up: Array | None = None
+    height_m: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Floor:
     """The levels of P people in the axes of a shot.
 
@@ -35,16 +48,19 @@ class Floor:
             for somebody whose feet are never seen to rest.
         height: of the floor that most of them share; NaN if nobody's feet rest.
         size: ``[P]`` factor about the camera that brings each person who shares the floor down or up to it.
+        given: the height was known beforehand.
     """
 
     gravity: Gravity
     level: Array
     height: float
     size: Array
+    given: bool = False
 
 
-def find_floor(gravity: Gravity, people: list[list[Stance]], *, resize: bool) -> Floor:
-    """Levels and tilt from stances of each person; ``resize``: sizes of people are not known better.
+def find_floor(gravity: Gravity, people: list[list[Stance]], *, resize: bool, height_m: float | None = None) -> Floor:
+    """Levels and tilt from stances of each person; ``resize``: sizes of people are not known better;
+    ``height_m``: of the camera above the floor, if it is known.
 
     The tilt is that of ``gravity`` unless stances spread wide enough to tell; each person's level is where most of
     their stances are, so that somebody who climbs stairs, jumps on a box or sits keeps a level of the floor they
@@ -72,6 +88,12 @@ def find_floor(gravity: Gravity, people: list[list[Stance]], *, resize: bool) ->
     found = Gravity(up, quadratic, gravity.source)
     known = np.flatnonzero(np.isfinite(level))
     size = np.ones(len(people))
+    if height_m is not None:
+        same = known[np.abs(np.log(np.minimum(level[known], -0.01) / -height_m)) < _SAME_FLOOR]
+        if resize:
+            size[same] = -height_m / level[same]
+            level[same] = -height_m
+        return Floor(found, level, -height_m, size, given=True)
     if not len(known):
         return Floor(found, level, float("nan"), size)
     support = np.array([weights[person].sum() for person in known])

@@ -98,6 +98,12 @@ def axes_of(floor: Floor) -> Array:
     return matrix
 
 
+def _floor_source(floor: Floor) -> str:
+    if floor.given:
+        return "given"
+    return "assumed" if np.isnan(floor.height) else "feet"
+
+
 def world_of(motion: CameraMotion, floors: list[Floor | None]) -> World:
     """The world from how the camera moved and the floor of each shot, None where the camera is not known."""
     matrices = np.full((len(motion), 4, 4), np.nan)
@@ -108,5 +114,5 @@ def world_of(motion: CameraMotion, floors: list[Floor | None]) -> World:
             shots.append(Shot(kind, "camera", "assumed", note))
             continue
         matrices[rows] = axes_of(floor) @ motion.reference_from_camera[rows]
-        shots.append(Shot(kind, floor.gravity.source, "assumed" if np.isnan(floor.height) else "feet", note))
+        shots.append(Shot(kind, floor.gravity.source, _floor_source(floor), note))
     return World(motion.frame_index, matrices, motion.shot, tuple(shots))

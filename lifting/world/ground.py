@@ -1,7 +1,8 @@
-"""What a body in motion tells of the ground: which way is up, and which feet rest.
+"""What a body in motion tells of the ground: which way is up, which feet rest, and how fast the others go.
 
 Nobody films with a level, but people carry one: how they stand, walk, sit or lie says where up is, with an error that
-depends on the posture. A small network has learnt both from motion capture, poses with errors like those of lifting.
+depends on the posture. How legs move says where the feet go: an ankle that rests still rolls over its foot, and how far
+is a matter of the gait. A small network has learnt it from motion capture, poses with errors like those of lifting.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ __all__ = ["WINDOW_S", "GroundGuess", "GroundNetwork", "load_ground_network", "m
 #: When the poses are that the network looks at, seconds from the one in question.
 WINDOW_S = (-2 / 12, -1 / 12, 0.0, 1 / 12, 2 / 12)
 _MIDDLE = len(WINDOW_S) // 2
-_ROW = len(WINDOW_S) * (17 + 1) * 3
+_ROW = len(WINDOW_S) * (17 + 1) * 3 + 3
+#: Up, its concentration, two feet that rest, their velocities and the errors of these.
+_OUTPUTS = 3 + 1 + 2 + 6 + 2
 #: What poses in metres are multiplied by, so that inputs are about 1.
 _UNIT = 3.0
 _SHIPPED = "ground.safetensors"
@@ -41,11 +44,15 @@ class GroundGuess:
         log_kappa: ``[B]`` logarithm of the concentration of a von Mises-Fisher distribution about ``up``: an error of
             about ``exp(-log_kappa / 2)`` radians along each axis.
         resting: ``[B, 2]`` logits that the right and the left ankle rest.
+        velocity: ``[B, 2, 3]`` of the right and the left ankle in the world, m/s, in the axes of the poses.
+        log_spread: ``[B, 2]`` logarithm of the scale of a Laplace distribution in space of its error, m/s.
     """
 
     up: Tensor
     log_kappa: Tensor
     resting: Tensor
+    velocity: Tensor
+    log_spread: Tensor
 
 
 class GroundNetwork(nn.Module):
@@ -73,18 +80,31 @@ class GroundNetwork(nn.Module):
             nn.Dropout(0.1),
             nn.Linear(hidden, hidden),
             nn.SiLU(),
-            nn.Linear(hidden, 6),
+            nn.Linear(hidden, _OUTPUTS),
         )
 
-    def forward(self, motion: Tensor) -> GroundGuess:
-        """From absolute poses ``[B, 5, 17, 3]`` at ``WINDOW_S``, metres, in any axes at rest."""
+    def forward(self, motion: Tensor, sight: Tensor) -> GroundGuess:
+        """What motions tell.
+
+        Args:
+            motion: ``[B, 5, 17, 3]`` absolute poses at ``WINDOW_S``, metres, in any axes at rest.
+            sight: ``[B, 3]`` unit vectors from the camera to the person, in these axes: along them what is lifted is
+                less sure, and shorter.
+        """
         axes = body_axes(motion[:, _MIDDLE])
         root = motion[:, :, :1]
         seen = torch.cat([motion - root, root - root[:, _MIDDLE : _MIDDLE + 1]], dim=2)
-        found = self.layers((_UNIT * torch.einsum("bij,btkj->btki", axes, seen)).flatten(1))
+        seen = (_UNIT * torch.einsum("bij,btkj->btki", axes, seen)).flatten(1)
+        found = self.layers(torch.cat([seen, torch.einsum("bij,bj->bi", axes, sight)], dim=1))
         # Up the trunk, unless the network says otherwise.
         tilted = nn.functional.normalize(found[:, :3] + found.new_tensor([0.0, 1.0, 0.0]), dim=-1)
-        return GroundGuess(torch.einsum("bij,bi->bj", axes, tilted), found[:, 3].clamp(-3.0, 8.0) + 3.0, found[:, 4:])
+        return GroundGuess(
+            up=torch.einsum("bij,bi->bj", axes, tilted),
+            log_kappa=found[:, 3].clamp(-3.0, 8.0) + 3.0,
+            resting=found[:, 4:6],
+            velocity=torch.einsum("bij,bfi->bfj", axes, found[:, 6:12].reshape(-1, 2, 3)),
+            log_spread=found[:, 12:14].clamp(-5.0, 2.0) - 1.0,
+        )
 
 
 def body_axes(poses: Tensor) -> Tensor:

@@ -8,17 +8,22 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from lifting.world.floor import ANKLE_M, Floor
+from lifting.temporal.kernel import smooth_track
+from lifting.world.floor import ANKLE_M, Floor, KnownGround
 from lifting.world.frame import World, world_of
 from lifting.world.ground import GroundNetwork
 from lifting.world.motion import CameraMotion
-from lifting.world.path import Sighting
-from lifting.world.scale import first_scale, scale_by_feet
 from lifting.world.settle import Standing, settle
+from lifting.world.walking.legs import reach
+from lifting.world.walking.path import Sighting
+from lifting.world.walking.scale import first_scale, scale_by_feet
 
-__all__ = ["Grounded", "LiftedTrack", "ground_tracks"]
+__all__ = ["Grounded", "LiftedTrack", "ground_tracks", "on_ground"]
 
 Array = NDArray[np.float64]
+
+#: How far a resting foot may be from the level of its person and still be put on it, metres.
+_ON_LEVEL_M = 0.15
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +55,7 @@ class Grounded:
         shot: ``[N]`` number of the shot.
         rotation, centre: ``[N, 3, 3]``, ``[N, 3]`` of the camera, to the axes of the shot.
         T: ``[N, 3]`` path of the root, in these axes.
-        places: ``[N, 2, 3]`` where the right and the left ankle rest, in these axes; 0 where they do not.
+        places: ``[N, 2, 3]`` where the right and the left ankle are, in these axes.
         trust: ``[N, 2]`` how far these places are to be trusted, 0 to 1.
         contacts: ``[N, 2]`` probability that the foot rests.
     """
@@ -67,7 +72,12 @@ class Grounded:
 
 
 def ground_tracks(
-    tracks: Sequence[LiftedTrack], motion: CameraMotion, network: GroundNetwork, *, resize: bool
+    tracks: Sequence[LiftedTrack],
+    motion: CameraMotion,
+    network: GroundNetwork,
+    *,
+    resize: bool,
+    known: KnownGround = KnownGround(),  # noqa: B008 - frozen
 ) -> tuple[World, list[Grounded]]:
     """World and footing; in shots whose camera is unknown nobody has a footing.
 
@@ -76,6 +86,11 @@ def ground_tracks(
         motion: of the camera.
         network: see ``lifting.world.ground``.
         resize: sizes of people may be changed so that they share a floor.
+
+        known: of up and the floor beforehand, in the first shot.
+
+    Returns:
+        World and footing of each track.
     """
     rows = [np.searchsorted(motion.frame_index, track.frame_index) for track in tracks]
     found = [_nowhere(track, motion, at) for track, at in zip(tracks, rows, strict=True)]
@@ -99,14 +114,15 @@ def ground_tracks(
             for _ in range(2):
                 scaled = [replace(seen, centre=scale * seen.centre) for seen in sightings]
                 floor, standings = settle(scaled, motion.rotation[frames], network, resize=False)
-                scale = scale_by_feet(sightings, [standing.resting for standing in standings], scale)
+                scale = scale_by_feet(sightings, [(each.velocity, each.spread) for each in standings], scale)
             motion = _scaled(motion, shot, scale, motion.note[shot])
             sightings = [replace(seen, centre=scale * seen.centre) for seen in sightings]
             for number, own in zip(present, [here[number] for number in present], strict=True):
                 found[number].centre[own] *= scale
         # Of a camera that moves, sizes about it would move people through the world.
         sized = resize and kind != "moving"
-        floor, standings = settle(sightings, motion.rotation[frames], network, resize=sized)
+        told = known if shot == 0 else KnownGround()
+        floor, standings = settle(sightings, motion.rotation[frames], network, resize=sized, known=told)
         floors.append(floor)
         for place, (number, standing) in enumerate(zip(present, standings, strict=True)):
             _stand(found[number], here[number], standing, floor, place)
@@ -154,12 +170,34 @@ def _stand(found: Grounded, here: NDArray[np.int64], standing: Standing, floor: 
     found.size[here] = size
     found.T[here] = size * standing.T
     found.contacts[here] = standing.resting
-    level = floor.level[person]
+    found.places[here] = size * standing.ankles
+    found.trust[here] = standing.resting
+    level = floor.level[person] + ANKLE_M
     for stance in standing.stances:
-        place = size * stance.place
-        off = float(place @ up - (level + ANKLE_M))
-        if abs(off) < 0.15:
-            place = place - off * up
         rows = here[stance.rows]
-        found.places[rows, stance.foot] = place
-        found.trust[rows, stance.foot] = standing.resting[stance.rows, stance.foot]
+        off = float(size * stance.place @ up - level)
+        if abs(off) < _ON_LEVEL_M:
+            found.places[rows, stance.foot] -= off * up
+
+
+def on_ground(track: LiftedTrack, ground: Grounded, smooth_s: float, elsewhere: Array | None = None) -> Array:
+    """Joints ``[N, 17, 3]`` in camera axes on their path, smoothed at rest, with legs that reach where the feet rest.
+
+    Args:
+        track: as it was lifted.
+        ground: its footing.
+        smooth_s: width of the smoothing over time, seconds (1 sigma); 0 is none.
+        elsewhere: what becomes of frames whose camera is not known, ``[N, 17, 3]``; None is what was lifted.
+    """
+    joints = track.joints
+    found = (joints if elsewhere is None else elsewhere).copy()
+    for shot in np.unique(ground.shot[ground.known]):
+        rows = np.flatnonzero(ground.shot == shot)
+        rotation, size = ground.rotation[rows], ground.size[rows, None, None]
+        x = np.einsum("nij,nkj->nki", rotation, joints[rows] - joints[rows, :1])
+        at_rest = size * x + ground.T[rows, None]
+        if smooth_s > 0 and len(rows) > 2:
+            at_rest = smooth_track(at_rest, track.time_s[rows], smooth_s)
+        at_rest = reach(at_rest, ground.places[rows], ground.trust[rows])
+        found[rows] = np.einsum("nji,nkj->nki", rotation, at_rest - ground.centre[rows, None])
+    return found

@@ -9,12 +9,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from lifting.body.joints import ANKLES
-from lifting.world.contacts import Stance, find_stances
-from lifting.world.floor import ANKLE_M, Floor, find_floor
+from lifting.world.floor import ANKLE_M, Floor, KnownGround, find_floor
 from lifting.world.gravity import Leanings, find_up
-from lifting.world.ground import GroundNetwork, motion_windows
-from lifting.world.path import Sighting, independent, ray_path
+from lifting.world.ground import GroundGuess, GroundNetwork, motion_windows
+from lifting.world.walking.contacts import Stance, find_stances
+from lifting.world.walking.path import Sighting, independent, ray_path
 
 __all__ = ["Standing", "settle"]
 
@@ -35,15 +34,25 @@ class Standing:
         T: ``[N, 3]`` path of the root.
         resting: ``[N, 2]`` probability that the right and the left foot rest.
         stances: intervals in which they do.
+        velocity, spread: ``[N, 2, 3]``, ``[N, 2]`` of the ankles as legs tell, and its error, m/s.
+        ankles: ``[N, 2, 3]`` where the ankles are.
     """
 
     T: Array
     resting: Array
     stances: list[Stance]
+    velocity: Array
+    spread: Array
+    ankles: Array
 
 
 def settle(
-    people: Sequence[Sighting], rotation: Array, network: GroundNetwork, *, resize: bool, up: Array | None = None
+    people: Sequence[Sighting],
+    rotation: Array,
+    network: GroundNetwork,
+    *,
+    resize: bool,
+    known: KnownGround = KnownGround(),  # noqa: B008 - frozen
 ) -> tuple[Floor, list[Standing]]:
     """Up, floor, contacts and paths, each from what the others say, in a few rounds.
 
@@ -52,47 +61,51 @@ def settle(
         rotation: ``[F, 3, 3]`` of the camera in all frames of the shot, to its axes.
         network: tells leanings and contacts.
         resize: see ``find_floor``.
-        up: ``[3]`` if it is known.
+        known: of up and the floor beforehand.
     """
     paths = [ray_path(seen).solve()[0] for seen in people]
     floor: Floor | None = None
     standings: list[Standing] = []
     for _ in range(_ROUNDS):
-        leanings, resting = [], []
-        for seen, T in zip(people, paths, strict=True):
-            guess = _guess(network, seen.x + T[:, None], seen.time_s)
-            leanings.append(Leanings(guess[0], guess[1], independent(seen.time_s)))
-            resting.append(guess[2])
-        gravity = find_up(leanings, rotation, up)
+        guesses = [_guess(network, seen, T) for seen, T in zip(people, paths, strict=True)]
+        leanings = [
+            Leanings(guess.up.numpy(), guess.log_kappa.numpy(), independent(seen.time_s))
+            for guess, seen in zip(guesses, people, strict=True)
+        ]
+        gravity = find_up(leanings, rotation, known.up)
         standings, paths = [], []
-        for number, (seen, p) in enumerate(zip(people, resting, strict=True)):
-            feet = seen.x[:, ANKLES]
+        for number, (seen, guess) in enumerate(zip(people, guesses, strict=True)):
+            p, velocity, spread = guess.resting.numpy(), guess.velocity.numpy(), 2 * np.exp(guess.log_spread.numpy())
             problem = ray_path(seen)
-            problem.resting(feet, p)
+            problem.stepping(velocity, spread)
+            T, ankles, _ = problem.solve()
             if floor is not None and np.isfinite(floor.level[number]):
                 wanted = floor.level[number] / floor.size[number] + ANKLE_M
-                T, _ = problem.solve()
-                off = (feet + T[:, None]) @ floor.gravity.up - wanted
+                off = ankles @ floor.gravity.up - wanted
                 trust = p * np.exp(-0.5 * (off / _ON_LEVEL_M) ** 2) * independent(seen.time_s)[:, None]
-                problem.heights(feet, floor.gravity.up, np.full(p.shape, wanted), trust / _FLOOR_M**2)
-            T, _ = problem.solve()
+                problem.heights(floor.gravity.up, wanted, trust / _FLOOR_M**2)
+                T, ankles, _ = problem.solve()
             paths.append(T)
-            standings.append(Standing(T, p, find_stances(p, seen.time_s, feet + T[:, None])))
-        floor = find_floor(gravity, [standing.stances for standing in standings], resize=resize)
+            standings.append(Standing(T, p, find_stances(p, seen.time_s, ankles), velocity, spread, ankles))
+        floor = find_floor(
+            gravity, [standing.stances for standing in standings], resize=resize, height_m=known.height_m
+        )
     assert floor is not None
     return floor, standings
 
 
 @torch.no_grad()
-def _guess(network: GroundNetwork, joints: Array, time_s: Array) -> tuple[Array, Array, Array]:
-    """Up ``[N, 3]``, its log-concentration ``[N]`` and the probability of resting ``[N, 2]``."""
+def _guess(network: GroundNetwork, seen: Sighting, T: Array) -> GroundGuess:
+    """What the network tells of N frames, in double precision; ``resting`` are probabilities."""
+    joints, time_s = seen.x + T[:, None], seen.time_s
+    away = T - seen.centre
+    sight = torch.from_numpy(away / np.linalg.norm(away, axis=1, keepdims=True)).float()
     parts = []
     # Blocks bound the memory; windows reach over their ends.
     for first in range(0, len(joints), 4096):
         low, last = max(first - 16, 0), min(first + 4096, len(joints))
         high = min(last + 16, len(joints))
         windows = motion_windows(joints[low:high], time_s[low:high])[first - low : last - low]
-        guess = network(torch.from_numpy(windows))
-        parts.append((guess.up, guess.log_kappa, torch.sigmoid(guess.resting)))
-    up, log_kappa, resting = (torch.cat(values).double().numpy() for values in zip(*parts, strict=True))
-    return up, log_kappa, resting
+        parts.append(network(torch.from_numpy(windows), sight[first:last]))
+    found = {name: torch.cat([getattr(part, name) for part in parts]).double() for name in vars(parts[0])}
+    return GroundGuess(**(found | {"resting": torch.sigmoid(found["resting"])}))

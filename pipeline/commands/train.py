@@ -146,7 +146,7 @@ def ground(
 ) -> None:
     """Train the ground network: from poses in motion to where up is and which feet rest."""
     from lifting.training.ground import GroundSettings
-    from pipeline.train.priors import train_ground
+    from pipeline.train.ground import train_ground
     from pipeline.train.settings import read_settings
 
     reporter = _reporter(quiet)

@@ -10,11 +10,12 @@ import numpy as np
 from assets.untrusted.texts import load_json, load_toml
 from lifting.geometry.camera import Camera
 from lifting.settings import DEFAULT_FOV_DEG
+from lifting.world.floor import KnownGround
 from pipeline.errors import InputError, as_input_error
 from pipeline.media.decode import VideoInfo
-from pipeline.settings import RunSettings
+from pipeline.settings import RunSettings, direction_of
 
-__all__ = ["choose_camera", "load_camera"]
+__all__ = ["choose_camera", "known_ground", "load_camera"]
 
 
 def choose_camera(settings: RunSettings, video: VideoInfo) -> Camera:
@@ -36,6 +37,26 @@ def choose_camera(settings: RunSettings, video: VideoInfo) -> Camera:
     )
 
 
+def known_ground(settings: RunSettings) -> KnownGround:
+    """What the user says of up and the floor: ``--up``, else ``[world]`` in the calibration file.
+
+    Raises InputError if the table cannot be used.
+    """
+    table = {} if settings.camera is None else _read(settings.camera).get("world", {})
+    place = f"[world] in {settings.camera}"
+    if not isinstance(table, dict) or table.keys() - {"up", "height_m"}:
+        raise InputError(f"{place} holds up = [x, y, z] and height_m, nothing else; see docs/camera-file.md")
+    up, height = None, table.get("height_m")
+    if height is not None and not (isinstance(height, (int, float)) and 0.05 <= height <= 1000):
+        raise InputError(f"height_m in {place} is that of the camera above the floor, 0.05 to 1000 m, not {height!r}")
+    if settings.up is not None:
+        up = np.array(direction_of(settings.up, "--up"))
+    elif "up" in table:
+        numbers = table["up"] if isinstance(table["up"], list) else [table["up"]]
+        up = np.array(direction_of(",".join(map(str, numbers)), f"up in {place}"))
+    return KnownGround(up, None if height is None else float(height))
+
+
 def load_camera(path: Path, image_size: tuple[int, int]) -> Camera:
     """Read a calibration (``docs/camera-file.md``) and scale it to the size of the frames.
 
@@ -43,7 +64,7 @@ def load_camera(path: Path, image_size: tuple[int, int]) -> Camera:
         InputError: the file is missing, of another form, or for frames of another shape.
     """
     values = _read(path)
-    unknown = values.keys() - {"K", "fx", "fy", "cx", "cy", "distortion", "image_size"}
+    unknown = values.keys() - {"world", "K", "fx", "fy", "cx", "cy", "distortion", "image_size"}
     if unknown:
         raise InputError(f"{path} has an unknown entry {min(unknown)!r}; see docs/camera-file.md for the names")
     try:

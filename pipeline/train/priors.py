@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,11 +18,10 @@ if TYPE_CHECKING:
 
     from lifting.initial.network import InitialNetwork
     from lifting.prior.weights import Prior
-    from lifting.training.ground import GroundSettings
     from lifting.training.initial import InitialiserSettings
     from lifting.training.prior import TrainSettings
 
-__all__ = ["train_ground", "train_initialiser", "train_prior", "validation_on"]
+__all__ = ["train_initialiser", "train_prior", "validation_on"]
 
 
 _REPORT_EVERY = 250  # steps between validations
@@ -140,53 +139,5 @@ def train_initialiser(
         files={"data": data, "validation": validation},
         report_every=2 * _REPORT_EVERY,
         figures="mean distance of joints, mm",
-    )
-    return run_job(job, folder, device_name, reporter, stop_after_s)
-
-
-def train_ground(
-    data: Sequence[Path],
-    validation: Path,
-    folder: Path,
-    settings: GroundSettings,
-    device_name: str,
-    reporter: Reporter,
-    stop_after_s: float | None = None,
-) -> Path | None:
-    """Train the ground network until the last step or the time is up; see ``run_job`` for what it leaves.
-
-    Returns:
-        The network if the run is complete, else None.
-    Raises:
-        InputError: the data or the checkpoint cannot be used.
-    """
-    import torch
-
-    from lifting.training.ground import GroundWindows, ground_errors, ground_objective, new_ground_network
-    from lifting.world.ground import save_ground_network
-
-    def windows(path: Path) -> GroundWindows:
-        try:
-            return GroundWindows.of(*load_motion(path))
-        except ValueError as error:
-            raise InputError(f"{path} cannot be used: {error}") from error
-
-    parts = [windows(path) for path in data]
-    learnt = GroundWindows(*(torch.cat([getattr(part, name) for part in parts]) for name in ("motion", "resting")))
-    held_out = windows(validation)
-    seen = held_out.draw(torch.arange(len(held_out.motion)), settings, torch.Generator().manual_seed(1))
-    job = Job(
-        settings=settings,
-        begin=lambda device: new_ground_network(settings, device),
-        objective=ground_objective(learnt, settings),
-        validate=lambda network, device: ground_errors(network, *(value.to(device) for value in seen)),
-        write=save_ground_network,
-        product="ground.safetensors",
-        poses=len(learnt.motion),
-        files={f"data_{number}" if number else "data": path for number, path in enumerate(data)}
-        | {"validation": validation},
-        report_every=2 * _REPORT_EVERY,
-        figures="degrees and percent",
-        best=True,
     )
     return run_job(job, folder, device_name, reporter, stop_after_s)

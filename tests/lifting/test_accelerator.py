@@ -108,36 +108,36 @@ def test_everything_happens_on_the_device(run: Callable[[Case, int], Tensor], ca
     assert carried[0] == carried[1] < 10
 
 
-def peeking(x: Tensor, T: Tensor, step: int) -> Tensor:
+def peeking(x: Tensor, step: int) -> Tensor:
     return x * x.mean().item()
 
 
-def branching(x: Tensor, T: Tensor, step: int) -> Tensor:
+def branching(x: Tensor, step: int) -> Tensor:
     return x if x.mean() > 0 else -x
 
 
-def masking(x: Tensor, T: Tensor, step: int) -> Tensor:
+def masking(x: Tensor, step: int) -> Tensor:
     x[x > 1] = x[x > 1] / 2
     return x
 
 
-def leaving(x: Tensor, T: Tensor, step: int) -> Tensor:
+def leaving(x: Tensor, step: int) -> Tensor:
     return x.cpu().to(x.device)
 
 
-def listing(x: Tensor, T: Tensor, step: int) -> Tensor:
+def listing(x: Tensor, step: int) -> Tensor:
     return torch.tensor(x.tolist(), device=x.device)
 
 
-def elsewhere(x: Tensor, T: Tensor, step: int) -> Tensor:
+def elsewhere(x: Tensor, step: int) -> Tensor:
     return torch.einsum("ij,bjd->bid", torch.eye(17), x)
 
 
-def indexing(x: Tensor, T: Tensor, step: int) -> Tensor:
+def indexing(x: Tensor, step: int) -> Tensor:
     return x[torch.arange(len(x))]
 
 
-def doubling(x: Tensor, T: Tensor, step: int) -> Tensor:
+def doubling(x: Tensor, step: int) -> Tensor:
     return x.double().float()
 
 
@@ -159,6 +159,6 @@ def test_the_watch_counts_what_is_carried_in_the_loop(case: Case) -> None:
     carried = []
     for steps in (4, 8):
         with Watch() as watch:
-            run_loop(case, steps, lambda x, T, step: x + offset.to(x.device))
+            run_loop(case, steps, lambda x, step: x + offset.to(x.device))
         carried.append(watch.carried)
     assert carried == [5, 9]

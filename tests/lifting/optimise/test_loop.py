@@ -142,12 +142,12 @@ def test_constraints_follow_every_step_one_after_the_other(
     seen: list[Tensor] = []
     steps: list[int] = []
 
-    def first(x: Tensor, T: Tensor, step: int) -> Tensor:
+    def first(x: Tensor, step: int) -> Tensor:
         steps.append(step)
         seen.append(x)
         return torch.full_like(x, float(len(seen)))
 
-    def second(x: Tensor, T: Tensor, step: int) -> Tensor:
+    def second(x: Tensor, step: int) -> Tensor:
         return 10 * x
 
     x, _ = optimised(network, fast_schedule(4), *case, constraints=[first, second])

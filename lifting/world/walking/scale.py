@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lifting.body.joints import ANKLES
-from lifting.world.path import PathProblem, Sighting, ray_path
+from lifting.world.walking.path import PathProblem, Sighting, ray_path
 
 __all__ = ["first_scale", "scale_by_feet"]
 
@@ -50,7 +50,7 @@ def first_scale(people: Sequence[Sighting]) -> float | None:
     mean = float((np.linalg.norm(of_camera, axis=1) * steps).sum() / steps.sum())
     if mean < 1e-9:
         return None
-    candidates = np.concatenate([[0.0], np.geomspace(0.01, 1.0, 60)]) * _FASTEST / mean
+    candidates = np.geomspace(1e-4, 1.0, 120) * _FASTEST / mean
     slip = [
         float((np.linalg.norm(of_feet + scale * of_camera[:, None], axis=-1).min(axis=1) * steps).sum())
         for scale in candidates
@@ -58,21 +58,26 @@ def first_scale(people: Sequence[Sighting]) -> float | None:
     return float(candidates[int(np.argmin(slip))])
 
 
-def scale_by_feet(people: Sequence[Sighting], resting: Sequence[Array], scale: float) -> float:
-    """A better scale, by least squares of everybody's rays, accelerations and resting feet ``[N, 2]`` together.
+def scale_by_feet(people: Sequence[Sighting], feet: Sequence[tuple[Array, Array]], scale: float) -> float:
+    """A better scale, by least squares of everybody's rays, accelerations and feet together.
 
     Their cost is a parabola in the scale, so three values of it tell the minimum.
+
+    Args:
+        people: see ``first_scale``.
+        feet: velocities ``[N, 2, 3]`` of the ankles of each, and their errors ``[N, 2]``, m/s.
+        scale: to begin with, above 0.
     """
     values = scale * np.array([0.8, 1.0, 1.2])
-    costs = [sum(_cost(seen, p, value) for seen, p in zip(people, resting, strict=True)) for value in values]
+    costs = [sum(_cost(seen, own, value) for seen, own in zip(people, feet, strict=True)) for value in values]
     a, b, _ = np.polyfit(values, costs, 2)
     if a <= 0:
         return scale
     return float(np.clip(-b / (2 * a), 0.3 * scale, 3 * scale))
 
 
-def _cost(seen: Sighting, resting: Array, scale: float) -> float:
+def _cost(seen: Sighting, feet: tuple[Array, Array], scale: float) -> float:
     scaled = Sighting(seen.x, seen.distance, seen.directions, scale * seen.centre, seen.confidence, seen.time_s)
     problem: PathProblem = ray_path(scaled)
-    problem.resting(seen.x[:, ANKLES], resting)
-    return problem.solve()[1]
+    problem.stepping(*feet)
+    return problem.solve()[2]

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["track_people"]
 
+#: Somebody could have been seen once in so many seconds at least; longer steps between frames are as long as this.
+_LONGEST_STEP_S = 0.5
+
 
 def track_people(
     frames: Iterable[tuple[int, float, Sequence[Person2D]]],
@@ -34,6 +37,8 @@ def track_people(
     rates do no harm. What it lost is then bridged and swapped identities are repaired
     (``detectors.tracking.stitching``).
     Frames in which a person was not detected are absent from the track. Per detection about 250 bytes are kept.
+    Time in which there was no frame is no absence: in a time lapse, in slides, or where a screen recorder paused, one
+    frame after the other counts as half a second.
     Nobody is followed through a cut: in another shot everybody is somebody else.
 
     Args:
@@ -63,7 +68,8 @@ def _link(
     """All detections as arrays, and shot by shot the rows of each piece of track that the tracker followed."""
     import supervision  # here: takes a second to import
 
-    frame_index, time_s, values = array("q"), array("d"), array("f")
+    frame_index, time_s, clock_s, values = array("q"), array("d"), array("d"), array("f")
+    unseen_s = 0.0
     tracker, pieces, alone = _tracker(), dict[int, list[int]](), list[list[int]]()
     shots: list[list[NDArray[np.int64]]] = []
     ahead = iter(cuts)
@@ -73,6 +79,8 @@ def _link(
     for index, time, people in frames:
         if index <= last[0] or time < last[1]:
             raise ValueError(f"frame {index} at {time:.3f} s comes after frame {last[0]} at {last[1]:.3f} s; sort them")
+        if last[0] >= 0:
+            unseen_s += max(0.0, time - last[1] - _LONGEST_STEP_S * (index - last[0]))
         last = (index, time)
         if cut is not None and index >= cut:
             shots.append(_rows(pieces, alone))
@@ -86,11 +94,13 @@ def _link(
                 raise ValueError(f"people in layouts {layout} and {person.layout} cannot be mixed; use one detector")
             frame_index.append(index)
             time_s.append(time)
+            clock_s.append(time - unseen_s)
             values.extend(np.concatenate([person.keypoints_px.ravel(), person.confidence, person.box]).tolist())
             values.append(person.score)
         boxes = np.array([person.box for person in people], np.float32).reshape(-1, 4)
         linked = tracker.update(
-            supervision.Detections(xyxy=boxes, data={"row": np.arange(first, first + len(people))}), timestamp=time
+            supervision.Detections(xyxy=boxes, data={"row": np.arange(first, first + len(people))}),
+            timestamp=time - unseen_s,
         )
         for row, identity in zip(linked.data.get("row", ()), linked.tracker_id, strict=True):
             if identity < 0:  # the first sight of a track has no id yet; stitching joins it
@@ -98,7 +108,7 @@ def _link(
             else:
                 pieces.setdefault(int(identity), []).append(int(row))
     shots.append(_rows(pieces, alone))
-    return _detections(frame_index, time_s, values, layout), shots
+    return _detections(frame_index, time_s, clock_s, values, layout), shots
 
 
 def _tracker() -> OCSORTTracker:
@@ -112,13 +122,16 @@ def _rows(pieces: Mapping[int, list[int]], alone: list[list[int]]) -> list[NDArr
     return [np.array(piece, np.int64) for piece in [*pieces.values(), *alone]]
 
 
-def _detections(frame_index: array[int], time_s: array[float], values: array[float], layout: str | None) -> Detections:
+def _detections(
+    frame_index: array[int], time_s: array[float], clock_s: array[float], values: array[float], layout: str | None
+) -> Detections:
     name = layout or next(iter(LAYOUTS))
     joints, count = len(LAYOUTS[name]), len(frame_index)
     table = np.frombuffer(values, np.float32).reshape(count, -1) if count else np.zeros((0, 3 * joints + 5), np.float32)
     return Detections(
         frame_index=np.array(frame_index, np.int64),
         time_s=np.array(time_s, np.float64),
+        clock_s=np.array(clock_s, np.float64),
         keypoints_px=table[:, : 2 * joints].reshape(count, joints, 2),
         confidence=table[:, 2 * joints : 3 * joints],
         boxes=table[:, 3 * joints : 3 * joints + 4],

@@ -26,6 +26,7 @@ class Detections:
 
     Attributes:
         frame_index: ``[N]`` int64.  time_s: ``[N]`` float64.
+        clock_s: ``[N]`` float64, ``time_s`` less times in which nobody could have been seen; all tracking goes by it.
         keypoints_px: ``[N, J, 2]`` float32.  confidence: ``[N, J]`` float32.  boxes: ``[N, 4]`` float32.
         score: ``[N]`` float32.
         layout: name of the keypoint layout.
@@ -33,6 +34,7 @@ class Detections:
 
     frame_index: NDArray[np.int64]
     time_s: NDArray[np.float64]
+    clock_s: NDArray[np.float64]
     keypoints_px: NDArray[np.float32]
     confidence: NDArray[np.float32]
     boxes: NDArray[np.float32]
@@ -74,7 +76,7 @@ def stitch(detections: Detections, pieces: Sequence[Rows], longest_gap_s: float)
     Nearby means: measured from the last place or from where constant velocity leads, whichever is closer, within 0.4
     body sizes plus 1.2 per second of absence. The nearest in space and time are joined first; no gap is filled in.
     """
-    starts = np.array([detections.time_s[rows[0]] for rows in pieces])
+    starts = np.array([detections.clock_s[rows[0]] for rows in pieces])
     heads = [_end(detections, rows, first=True) for rows in pieces]
     tails = [_end(detections, rows, first=False) for rows in pieces]
     candidates = []
@@ -122,7 +124,7 @@ def repair_swaps(detections: Detections, tracks: Sequence[Rows], longest_s: floa
 
 def credible(detections: Detections, rows: Rows, least_time_s: float, least_score: float) -> bool:
     """Whether a track is a person: it lasts ``least_time_s``, or its mean score is at least ``least_score``."""
-    lasts = detections.time_s[rows[-1]] - detections.time_s[rows[0]] >= least_time_s
+    lasts = detections.clock_s[rows[-1]] - detections.clock_s[rows[0]] >= least_time_s
     return bool(lasts or detections.score[rows].mean() >= least_score)
 
 
@@ -135,7 +137,7 @@ def without_doubtful(detections: Detections, rows: Rows, least_score: float, lon
     sure = rows[detections.score[rows] >= least_score]
     if not len(sure):
         return sure
-    times = detections.time_s[sure]
+    times = detections.clock_s[sure]
     after = np.searchsorted(detections.frame_index[sure], detections.frame_index[rows])
     inside = (after > 0) & (after < len(sure))
     bridged = times[np.minimum(after, len(sure) - 1)] - times[np.maximum(after - 1, 0)] <= longest_s
@@ -143,12 +145,12 @@ def without_doubtful(detections: Detections, rows: Rows, least_score: float, lon
 
 
 def _end(detections: Detections, rows: Rows, *, first: bool) -> _End:
-    times = detections.time_s[rows]
+    times = detections.clock_s[rows]
     if first:
         near = rows[: max(_WINDOW_ROWS, int(np.count_nonzero(times <= times[0] + _WINDOW_S)))]
     else:
         near = rows[-max(_WINDOW_ROWS, int(np.count_nonzero(times >= times[-1] - _WINDOW_S))) :]
-    time, centres = detections.time_s[near], detections.centres(near)
+    time, centres = detections.clock_s[near], detections.centres(near)
     at = 0 if first else -1
     velocity = np.zeros(2)
     if time[-1] - time[0] > 0.1:  # shorter pieces say more about noise than about motion
@@ -189,7 +191,7 @@ def _meetings(detections: Detections, a: Rows, b: Rows, longest_s: float) -> lis
     meetings = []
     for before, after in pairwise(apart):
         inside = np.count_nonzero((present > frames[before]) & (present < frames[after]))
-        if inside and detections.time_s[after] - detections.time_s[before] <= longest_s:
+        if inside and detections.clock_s[after] - detections.clock_s[before] <= longest_s:
             meetings.append((int(frames[before]) + 1, int(frames[after])))
     return meetings
 

@@ -213,3 +213,31 @@ def test_cuts_in_which_nobody_is_seen_do_no_harm(standing: Standing) -> None:
     frames = _video(_seconds(1), lambda t: standing(300))
     assert [len(track) for track in track_people(frames, cuts=[0, 40, 50])] == [30]
     assert [len(track) for track in track_people(frames[:10] + frames[20:], cuts=[12, 14, 16])] == [10, 10]
+
+
+@pytest.mark.parametrize("step", [1.6, 60.0])
+def test_time_without_frames_is_no_absence(standing: Standing, step: float) -> None:
+    """A time lapse of two people who move about, one of whom is missed in two frames, and who comes later."""
+    places = np.random.default_rng(0).uniform(-60, 60, (12, 2))
+
+    def at(x: float, which: int, without: tuple[int, ...] = ()) -> Walk:
+        return lambda t: None if (k := round(t / step)) in without else standing(x + places[k, which])
+
+    frames = _video(np.arange(12) * step, at(300, 0, (4, 5)), at(1200, 1), at(1700, 0, tuple(range(6))))
+    tracks = track_people(frames)
+    assert sorted(len(track) for track in tracks) == [6, 10, 12]
+    assert all(np.isin(track.time_s, np.arange(12) * step).all() for track in tracks)
+
+
+def test_a_pause_in_the_times_of_a_recording_is_no_absence(standing: Standing) -> None:
+    times = np.concatenate([_seconds(1), 31 + _seconds(1)])
+    (track,) = track_people(_video(times, lambda t: standing(300 + 5 * t)))
+    assert len(track) == 60
+    # Somebody else, who stands elsewhere after it, is somebody else.
+    frames = _video(times, lambda t: standing(300) if t < 10 else None, lambda t: standing(1500) if t > 10 else None)
+    assert len(track_people(frames)) == 2
+
+
+def test_frames_without_people_are_absence_even_if_they_are_left_out(standing: Standing) -> None:
+    frames = _video(np.arange(12) * 1.6, lambda t: None if 3 <= t < 12 else standing(300))
+    assert len(track_people(frames)) == len(track_people(frame for frame in frames if frame[2])) == 2

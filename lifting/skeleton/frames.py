@@ -59,8 +59,13 @@ def frame(bone: Array, side: Array, along: Array, towards: Array) -> Array:
 
 
 def as_quaternions(rotations: Array) -> Array:
-    """``[..., 4]`` of ``[..., 3, 3]``, real part first, of either sign."""
-    flat = Rotation.from_matrix(rotations.reshape(-1, 3, 3)).as_quat(scalar_first=True)
+    """``[..., 4]`` of ``[..., 3, 3]``, real part first, of either sign.
+
+    What is no rotation, because joints in one place have no directions, is taken as none at all.
+    """
+    matrix = rotations.reshape(-1, 3, 3)
+    fine = np.abs(np.linalg.det(matrix) - 1) < 1e-3
+    flat = Rotation.from_matrix(np.where(fine[:, None, None], matrix, np.eye(3))).as_quat(scalar_first=True)
     return np.asarray(flat.reshape(*rotations.shape[:-2], 4))
 
 

@@ -74,9 +74,9 @@ def standing(result: Result) -> Standing:
     return Standing(joints, False, words)
 
 
-def gaps(track: Track3D) -> list[tuple[float, float]]:
-    """Times in seconds of the first and the last frame of every gap in a track."""
-    missing = np.concatenate([[False], ~track.seen, [False]]).astype(np.int8)
+def gaps(track: Track3D, seen: NDArray[np.bool_] | None = None) -> list[tuple[float, float]]:
+    """Times in seconds of the first and the last frame of every gap in a track, or of where ``seen [T]`` is False."""
+    missing = np.concatenate([[False], ~(track.seen if seen is None else seen), [False]]).astype(np.int8)
     begins, ends = np.flatnonzero(np.diff(missing) == 1), np.flatnonzero(np.diff(missing) == -1) - 1
     return [(float(track.time_s[a]), float(track.time_s[b])) for a, b in zip(begins, ends, strict=True)]
 

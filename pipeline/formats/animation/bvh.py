@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from lifting.skeleton.euler import angles
 from lifting.skeleton.resample import even
 from lifting.skeleton.rig import Rig
+from lifting.skeleton.solve import Motion
 from pipeline.errors import OutputError
 from pipeline.formats.animation.skeletons import Mover, in_axes, movers, offsets_in_axes
 from pipeline.results.exporters import Exporter
@@ -41,12 +42,16 @@ class BvhExporter(Exporter):
             self.notes.append(sentence)
         if words := person.gap_words():
             self.notes.append(words)
+        try:
+            motion, step = even(person.motion, person.lead)
+        except ValueError as error:
+            raise OutputError(f"a BVH file of person {person.track_id} {error}; choose a part of the video") from error
         with path.open("w", encoding="ascii", newline="\n") as file:
-            file.writelines(_lines(person))
+            file.writelines(_lines(person, motion, step))
 
 
-def _lines(person: Mover) -> Iterator[str]:
-    motion, step = even(person.motion, person.lead)
+def _lines(person: Mover, motion: Motion, step: float) -> Iterator[str]:
+    """The file, of a motion in even steps of ``step`` seconds."""
     axes = person.axes()
     yield "HIERARCHY\n"
     yield from _hierarchy(person, motion.rig, axes)

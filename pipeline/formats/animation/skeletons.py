@@ -11,6 +11,7 @@ from lifting.skeleton.names import SKELETONS, Profile
 from lifting.skeleton.rig import Rig, held_lengths, make_rig
 from lifting.skeleton.solve import Motion, solve
 from lifting.tracks import Track3D
+from pipeline.errors import OutputError
 from pipeline.results.result import Result
 from pipeline.results.standing import gaps, held_rows, standing
 
@@ -52,7 +53,10 @@ class Mover:
 
 
 def movers(result: Result, skeleton: str) -> tuple[list[Mover], str, bool]:
-    """Everybody on skeletons, the sentence that says in which axes, and whether these are the world's."""
+    """Everybody on skeletons, the sentence that says in which axes, and whether these are the world's.
+
+    Who was never seen is left out. Raises OutputError if somebody has frames without a time.
+    """
     profile = SKELETONS[skeleton]
     stood = standing(result)
     first = min((int(track.frame_index[0]) for track in result.tracks), default=0)
@@ -61,14 +65,18 @@ def movers(result: Result, skeleton: str) -> tuple[list[Mover], str, bool]:
     start_s = min((_start_s(track, first) for track in result.tracks), default=0.0)
     found = []
     for track, joints in zip(result.tracks, stood.joints_m, strict=True):
-        if not track.seen.any():
+        if not np.isfinite(track.time_s).all():
+            raise OutputError(f"person {track.track_id} has frames without a time; a skeleton cannot move without")
+        seen = np.asarray(np.isfinite(joints).all(axis=(1, 2)))
+        if not seen.any():
             continue
-        rig = make_rig(held_lengths(joints), profile.build)
-        seen = track.seen
+        rig = make_rig(held_lengths(joints[seen]), profile.build)
         motion = solve(rig, joints[seen], track.time_s[seen], track.contacts[seen])
         rows = held_rows(seen)
         motion = replace(motion, time_s=track.time_s, root_m=motion.root_m[rows], local=motion.local[rows])
-        found.append(Mover(track.track_id, profile, motion, int(track.frame_index[0]) - first, start_s, gaps(track)))
+        found.append(
+            Mover(track.track_id, profile, motion, int(track.frame_index[0]) - first, start_s, gaps(track, seen))
+        )
     return found, stood.sentence, stood.in_world
 
 

@@ -45,7 +45,7 @@ class UsdExporter(Exporter):
         UsdGeom.SetStageUpAxis(stage, UsdGeom.Tokens.y)
         UsdGeom.SetStageMetersPerUnit(stage, 1.0)
         steps = [float(np.median(np.diff(person.motion.time_s))) for person in people if len(person.motion.time_s) > 1]
-        rate = round(1 / min(steps), 3) if steps else 30.0
+        rate = round(1 / max(min(steps), 1e-3), 3) if steps else 30.0
         stage.SetTimeCodesPerSecond(rate)
         stage.SetFramesPerSecond(rate)
         root = UsdGeom.Xform.Define(stage, "/People").GetPrim()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 from pipeline.errors import InputError, OutputError
 from pipeline.files.atomic import atomic_path, claimed
 from pipeline.progress import Reporter
-from pipeline.results.exporters import ExportOptions, check_outputs, takes_pictures, write_files
+from pipeline.results.exporters import ExportOptions, check_outputs, shows_video, takes_pictures, write_files
 from pipeline.results.result import Result, load_result
 from visualize.stream import PictureOptions
 
@@ -35,7 +35,7 @@ def convert(
         outputs: files to write; the extension decides (``pipeline.results.exporters``).
         reporter: told of the progress.
         people: ids of who is written; nobody named is everybody.
-        video: what the result was made of, for pictures.
+        video: what the result was made of, for pictures and pages.
         options: for data formats.
         pictures: for picture formats.
         overwrite: replace files that exist.
@@ -61,7 +61,12 @@ def convert(
             drawn = pictures or PictureOptions()
             with reporter.stage("render", max(map(len, result.tracks), default=None)) as advance:
                 warnings += render_again(result, video, parts, drawn, None, None, advance)
-        data, said = write_files(files, [path for path in outputs if not takes_pictures(path)], result, options)
+        others = [path for path in outputs if not takes_pictures(path)]
+        pages = video is not None and any(shows_video(path) for path in others)
+        shown = max(map(len, result.tracks), default=None)
+        with reporter.stage("page", shown) if pages else nullcontext(lambda done: None) as advance:
+            told = replace(options or ExportOptions(), video=video, on_progress=advance)
+            data, said = write_files(files, others, result, told)
         for text in warnings + said:
             reporter.warn(text)
     return [*films, *data]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -25,7 +25,7 @@ from pipeline.files.workspace import Workspace, fingerprint
 from pipeline.media.decode import VideoInfo, probe
 from pipeline.media.pictures import pictures_of
 from pipeline.progress import Reporter
-from pipeline.results.exporters import ExportOptions, check_outputs, takes_pictures, write_files
+from pipeline.results.exporters import ExportOptions, check_outputs, shows_video, takes_pictures, write_files
 from pipeline.results.result import Result
 from pipeline.results.schema import build_metadata
 from pipeline.settings import RunSettings
@@ -280,7 +280,10 @@ def write(job: Job, result: Result, outputs: Sequence[Path], frames: int, report
             for text in warnings:
                 reporter.warn(text)
         data = [output for output in outputs if not takes_pictures(output)]
-        files, warnings = write_files(stack, data, result, ExportOptions(settings.skeleton, job.video.path))
+        pages = any(shows_video(output) for output in data)
+        with reporter.stage("page", frames) if pages else nullcontext(lambda done: None) as advance:
+            told = ExportOptions(settings.skeleton, job.video.path, advance)
+            files, warnings = write_files(stack, data, result, told)
         for text in warnings:
             reporter.warn(text)
     return (*films, *files)

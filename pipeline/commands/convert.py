@@ -55,7 +55,7 @@ def command(
         reporter,
         people=settings.person,
         video=video,
-        options=ExportOptions(settings.skeleton, video),
+        options=ExportOptions(settings.skeleton),
         pictures=PictureOptions(settings.gif_width, settings.gif_fps),
         overwrite=overwrite,
     )

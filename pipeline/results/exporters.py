@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
@@ -17,6 +17,7 @@ from warnings import warn as say
 
 from pipeline.errors import OutputError
 from pipeline.files.atomic import atomic_path, check_writable, real_path
+from pipeline.progress import Advance
 from pipeline.results.naming import check_person, file_names, possible_files
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ __all__ = [
     "extension",
     "open_writer",
     "save",
+    "shows_video",
     "takes_pictures",
     "write_files",
 ]
@@ -80,10 +82,12 @@ class ExportOptions:
     Attributes:
         skeleton: whose names and axes of joints formats with a skeleton use.
         video: what the result was made of, for formats that show it if it is at hand; others never open it.
+        on_progress: told how many of its frames those formats have taken.
     """
 
     skeleton: Skeleton = "h36m"
     video: Path | None = None
+    on_progress: Advance = field(default=lambda done: None, compare=False)
 
 
 class Exporter(ABC):
@@ -94,6 +98,7 @@ class Exporter(ABC):
     zeros. Heavy libraries are imported in ``write``.
 
     Attributes:
+        shows_video: the format shows the video of the options.
         one_person: the format holds one person; it is then never given more or fewer. Otherwise it is given everybody,
             which may be nobody. A result of one person that was made of one of several has the world of all.
         options: what the user said.
@@ -101,6 +106,7 @@ class Exporter(ABC):
     """
 
     one_person: ClassVar[bool] = False
+    shows_video: ClassVar[bool] = False
 
     def __init__(self, options: ExportOptions | None = None) -> None:
         self.options = options or ExportOptions()
@@ -133,6 +139,11 @@ def extension(path: Path) -> str:
 def takes_pictures(path: Path) -> bool:
     """Whether the extension asks for pictures."""
     return extension(path) in PICTURES
+
+
+def shows_video(path: Path) -> bool:
+    """Whether the extension asks for data that show the video, too, which takes its time."""
+    return extension(path) in DATA and bool(_load(DATA, path).shows_video)
 
 
 def open_writer(path: Path, options: PictureOptions | None = None) -> FrameWriter:

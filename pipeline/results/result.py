@@ -48,7 +48,9 @@ class Result:
         if ids != sorted(set(ids)):
             raise ValueError(f"the tracks of a result must have different, ascending ids, not {ids}")
 
-    def save(self, path: str | Path, *, skeleton: Skeleton = ExportOptions.skeleton) -> list[Path]:
+    def save(
+        self, path: str | Path, *, skeleton: Skeleton = ExportOptions.skeleton, video: str | Path | None = None
+    ) -> list[Path]:
         """Write a data file, whole or not at all; the extension decides (``exporters.DATA``).
 
         A file of that name is replaced. ``{person}`` in the name makes a file for each person, named by the id; formats
@@ -57,6 +59,7 @@ class Result:
         Args:
             path: file to write.
             skeleton: "h36m", "lafan1", "mixamo" or "unreal", for formats with a skeleton.
+            video: what the result was made of, for formats that show it: a page (``.html``).
 
         Returns:
             The files.
@@ -64,8 +67,9 @@ class Result:
         Raises:
             OutputError: the extension is that of no data format, it holds one person and there is nobody, or the file
                 cannot be written there.
+            InputError: the video cannot be read, or has frames of another size.
         """
-        return save(path, self, ExportOptions(skeleton))
+        return save(path, self, ExportOptions(skeleton, None if video is None else Path(video)))
 
     def render(
         self,

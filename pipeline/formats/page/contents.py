@@ -101,7 +101,9 @@ def _times(result: Result, index: NDArray[np.int64], proxy: Proxy | None) -> NDA
         times[np.searchsorted(index, track.frame_index)] = track.time_s
     known = np.flatnonzero(np.isfinite(times))
     if len(known) < 2:
-        rate = (result.metadata.get("video") or {}).get("fps") or 25.0
+        video = result.metadata.get("video")
+        stated = video.get("fps") if isinstance(video, dict) else None
+        rate = stated if isinstance(stated, (int, float)) and stated > 0 else 25.0
         begin = times[known[0]] - index[known[0]] / rate if len(known) else 0.0
         return np.where(np.isfinite(times), times, begin + index / rate)
     step = (times[known[-1]] - times[known[0]]) / (index[known[-1]] - index[known[0]])

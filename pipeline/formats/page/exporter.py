@@ -16,8 +16,10 @@ __all__ = ["PageExporter"]
 class PageExporter(Exporter):
     """One file for any browser (docs/page.md); with the video if the options name it."""
 
+    shows_video = True
+
     def write(self, path: Path, result: Result) -> None:
         """See ``Exporter``."""
-        proxy = None if self.options.video is None else make_proxy(result, self.options.video)
+        proxy = None if self.options.video is None else make_proxy(result, self.options.video, self.options.on_progress)
         text = page_document(page_contents(result, proxy), None if proxy is None else proxy.data)
         path.write_text(text, encoding="utf-8", newline="\n")

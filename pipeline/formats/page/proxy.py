@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pipeline.errors import InputError
 from pipeline.media.decode import Frame, VideoInfo, probe, read_frames
 from pipeline.media.prefetch import prefetch
+from pipeline.progress import Advance
 from visualize import canvas
 from visualize.movie import Mp4Writer
 
@@ -67,21 +68,19 @@ class _SmallMp4Writer(Mp4Writer):
         }  # fmt: skip
 
 
-def make_proxy(result: Result, video: Path) -> Proxy:
+def make_proxy(result: Result, video: Path, on_progress: Advance = lambda done: None) -> Proxy:
     """Encode the part of the video that the result was made of.
 
     Raises:
         InputError: the video cannot be read, or has frames of another size.
     """
-    made_with = result.metadata.get("settings", {})
-    rate = made_with.get("fps")
-    info = probe(video, rate if isinstance(rate, (int, float)) and 0 < rate <= 1000 else None)
+    rate, start_s, end_s = (_number(result, name) for name in ("fps", "start", "end"))
+    info = probe(video, rate if rate is not None and 0 < rate <= 1000 else None)
     if (info.width, info.height) != result.camera.image_size:
         raise InputError(
             f"{video} has {info.width} x {info.height} pixels, the video of the result had "
             f"{result.camera.image_size[0]} x {result.camera.image_size[1]}"
         )
-    start_s, end_s = made_with.get("start"), made_with.get("end")
     beside = Proxy(video.name, None, np.zeros(0, np.int64), np.zeros(0))
     bits = LARGEST * 8 * _SHARE / max(_length_s(info, start_s, end_s), 1.0)
     if bits < _LEAST_RATE:
@@ -98,10 +97,18 @@ def make_proxy(result: Result, video: Path) -> Proxy:
                 writer.write(image, frame.time_s)
                 index.append(frame.index)
                 times.append(frame.time_s)
+                on_progress(len(times))
         data = path.read_bytes()
     if len(data) > LARGEST:
         return beside
     return Proxy(video.name, data, np.array(index, np.int64), np.array(times))
+
+
+def _number(result: Result, name: str) -> float | None:
+    """A setting that the result was made with; files of strangers may hold anything in its place."""
+    made_with = result.metadata.get("settings")
+    value = made_with.get(name) if isinstance(made_with, dict) else None
+    return float(value) if isinstance(value, (int, float)) and value >= 0 else None
 
 
 def _length_s(info: VideoInfo, start_s: float | None, end_s: float | None) -> float:

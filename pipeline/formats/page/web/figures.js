@@ -75,7 +75,7 @@ export class Figures {
     this.joints = new Instances(new THREE.SphereGeometry(1, 14, 10), capacity * (JOINTS + 1), 1);
     this.hollow = new Instances(new THREE.RingGeometry(0.72, 1.15, 20), capacity * JOINTS, 0);
     this.contacts = new Instances(new THREE.CircleGeometry(1, 24), capacity * 2, 0, false);
-    this.rings = new Instances(new THREE.RingGeometry(0.86, 1, 40), capacity, 0, false);
+    this.rings = new Instances(new THREE.RingGeometry(0.92, 1, 48), capacity, 0, false);
     this.clouds = new Instances(new THREE.SphereGeometry(1, 14, 10), capacity * JOINTS, 0.4, false);
     const all = this.all = [this.contacts, this.rings, this.bones, this.joints, this.hollow, this.clouds];
     all.forEach((instances, order) => { instances.mesh.renderOrder = order; group.add(instances.mesh); });

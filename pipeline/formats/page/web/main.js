@@ -2,7 +2,7 @@
 import { bytesOf } from "./columns.js";
 import { align, placed, readSecond } from "./compare.js";
 import { download, fileName, pictureOf, tableOf } from "./exports.js";
-import { View, byId, clock, readModel } from "./model.js";
+import { View, byId, clock, lineColour, readModel } from "./model.js";
 import { drawOverlay } from "./overlay.js";
 import { listPeople, tellDifference, tellOrigin } from "./panels.js";
 import { Player } from "./player.js";
@@ -19,6 +19,22 @@ function say(text, wrong = false) {
   byId("status").classList.toggle("wrong", wrong);
 }
 
+/** Whether frames are left out because drawing takes too long. */
+class Pace {
+  begin() { this.since = performance.now(); this.drawn = 0; this.passed = 0; this.frame = null; }
+
+  /** A frame was drawn while the film runs; true if most frames are missed although the screen could show them. */
+  late(frame) {
+    this.drawn += 1;
+    this.passed += this.frame === null ? 0 : Math.abs(frame - this.frame);
+    this.frame = frame;
+    if (this.drawn < 12) return false;
+    const late = this.passed > 1.4 * this.drawn && performance.now() - this.since > 40 * this.drawn;
+    this.begin();
+    return late;
+  }
+}
+
 async function begin() {
   window.page = { drawn: 0, frame: 0, ready: false };
   const model = await readModel(JSON.parse(byId("data").textContent));
@@ -30,7 +46,10 @@ async function begin() {
   const theme = () => view.get("theme") === "auto" ? (dark.matches ? "dark" : "light") : view.get("theme");
   let scene = null, waiting = false, second = null, plots = [], tainted = false;
 
+  const pace = new Pace();
   const player = new Player(model, video, frame => { show(frame); }, () => {
+    if (scene && !player.playing && scene.quality < 1) { scene.quality = 1; redraw(); }
+    pace.begin();
     byId("play").textContent = player.playing ? "Pause" : "Play";
     byId("play").setAttribute("aria-pressed", player.playing);
   });
@@ -49,6 +68,7 @@ async function begin() {
     if (document.activeElement !== slider || player.playing || player.wanted === null) slider.value = frame;
     slider.setAttribute("aria-valuetext", `${clock(seconds)}, frame ${frames.index[frame] ?? 0}`);
     byId("clock").textContent = `${clock(seconds)} · frame ${frames.index[frame] ?? 0}`;
+    if (scene && player.playing && pace.late(frame)) scene.quality = Math.max(0.45, 0.75 * scene.quality);
     draw();
   }
 
@@ -106,6 +126,9 @@ async function begin() {
   }
   const setTheme = () => {
     document.documentElement.dataset.theme = theme();
+    for (const swatch of byId("people").querySelectorAll(".swatch")) {
+      swatch.style.background = lineColour(people[Number(swatch.dataset.person)]);
+    }
     scene?.setTheme(theme());
     stale();
   };
@@ -169,6 +192,7 @@ async function begin() {
   });
   byId("colours").value = view.get("colours");
   byId("fit").addEventListener("click", () => scene?.fit());
+  byId("withcamera").addEventListener("click", () => scene?.fit(player.frame));
   byId("fromcamera").addEventListener("click", () => scene?.fromCamera(player.frame));
   byId("addplot").addEventListener("click", () => addPlot("speed").select.focus());
 
@@ -260,7 +284,7 @@ async function begin() {
     ">": () => setSpeed(SPEEDS[Math.min(SPEEDS.length - 1, SPEEDS.indexOf(player.speed) + 1)]),
     r: () => view.set({ raw: !view.get("raw") }), v: () => view.set({ overlay: !view.get("overlay") }),
     u: () => view.set({ uncertainty: { none: "fade", fade: "ellipsoids", ellipsoids: "none" }[view.get("uncertainty")] }),
-    c: () => scene?.fromCamera(player.frame), f: () => scene?.fit(), "?": () => { byId("help").open = true; byId("help").scrollIntoView(); },
+    c: () => scene?.fromCamera(player.frame), f: () => scene?.fit(), w: () => scene?.fit(player.frame), "?": () => { byId("help").open = true; byId("help").scrollIntoView(); },
   };
   document.addEventListener("keydown", event => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;

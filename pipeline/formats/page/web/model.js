@@ -73,6 +73,12 @@ export function clock(seconds) {
 
 export const css = colour => `rgb(${colour.join(",")})`;
 
+/** A person's colour for lines on the page: darker where the page is light, for contrast. */
+export function lineColour(person) {
+  const light = document.documentElement.dataset.theme === "light";
+  return css(light ? person.colour.map(value => Math.round(0.66 * value)) : person.colour);
+}
+
 /** A new element with attributes, properties that are functions as listeners, and children; text is only ever text. */
 export function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);

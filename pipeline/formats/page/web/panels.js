@@ -1,13 +1,12 @@
 // What stands beside the pictures: the people, how the result was made, and what a second result differs by.
-import { clock, css, element, rowOf } from "./model.js";
+import { clock, element, rowOf } from "./model.js";
 
 /** The list of people, each with a switch; changed() is called when one is switched. */
 export function listPeople(place, model, changed, frame) {
   const rows = model.people.map((person, index) => {
     const box = element("input", { type: "checkbox", change: () => { person.visible = box.checked; changed(); } });
     box.checked = person.visible;
-    const swatch = element("span", { class: "swatch" });
-    swatch.style.background = css(person.colour);
+    const swatch = element("span", { class: "swatch", "data-person": index });
     const key = index < 9 ? element("kbd", {}, String(index + 1)) : "";
     const label = element("label", {}, box, swatch, ` person ${person.id} `, key);
     return { person, box, label, state: element("span", { class: "note" }) };

@@ -1,7 +1,7 @@
 // Curves over time with their deviation as a band and the shown moment as a line. On a plain canvas: of a library such
 // as uPlot only axes and paths would be used; keys, marks of gaps, the moment that the video shows and the table of
 // extremes would have to be written around it, and cost more than the hundred lines that it saves.
-import { clock, css, element } from "./model.js";
+import { clock, element, lineColour } from "./model.js";
 import { shown } from "./quantities.js";
 
 const LEFT = 46, RIGHT = 10, TOP = 8, BOTTOM = 20, HEIGHT = 150, MOST_ROWS = 6;
@@ -110,7 +110,7 @@ export class Plot {
   /** Where somebody is out of sight between two sights. */
   gaps(context, person) {
     if (person.second) return;
-    context.fillStyle = css(person.colour);
+    context.fillStyle = lineColour(person);
     context.globalAlpha = 0.14;
     for (const [first, last] of person.gaps) {
       const [from, to] = [this.x(this.model.frames.time[first]), this.x(this.model.frames.time[last])];
@@ -121,7 +121,7 @@ export class Plot {
 
   band(context, { person, value, sd }) {
     if (!sd) return;
-    context.fillStyle = css(person.colour);
+    context.fillStyle = lineColour(person);
     context.globalAlpha = 0.24;
     for (const [first, last] of runs(value)) {
       context.beginPath();
@@ -133,7 +133,7 @@ export class Plot {
   }
 
   curve(context, { person, value }) {
-    context.strokeStyle = person.second ? getComputedStyle(document.documentElement).getPropertyValue("--ink") : css(person.colour);
+    context.strokeStyle = person.second ? getComputedStyle(document.documentElement).getPropertyValue("--ink") : lineColour(person);
     context.lineWidth = person.second ? 1.2 : 1.8;
     context.setLineDash(person.second ? [5, 4] : []);
     context.lineJoin = "round";
@@ -158,7 +158,7 @@ export class Plot {
       if (!Number.isFinite(value)) continue;
       context.beginPath();
       context.arc(x, this.y(value), 4, 0, 2 * Math.PI);
-      context.fillStyle = person.second ? context.strokeStyle : css(person.colour);
+      context.fillStyle = person.second ? context.strokeStyle : lineColour(person);
       context.fill();
     }
   }
@@ -177,7 +177,7 @@ export class Plot {
           `${shown(this.quantity, value[row], sd?.[row])} at ${clock(this.model.frames.time[frame])}`);
       };
       const swatch = element("span", { class: "swatch" });
-      swatch.style.background = person.second ? "var(--ink)" : css(person.colour);
+      swatch.style.background = person.second ? "var(--ink)" : lineColour(person);
       return element("tr", {}, element("th", { scope: "row" }, swatch, ` ${person.name}`), cell,
         element("td", {}, jump(least)), element("td", {}, jump(most)));
     });

@@ -25,6 +25,8 @@ export class Scene {
     this.scene.add(this.figures.group);
     this.labels = new Map();
     this.theme = "dark";
+    /** Share of the pixels each way: less while a machine cannot keep up with the film. */
+    this.quality = 1;
     this.addCamera();
     this.resize();
     this.fit();
@@ -52,7 +54,7 @@ export class Scene {
   resize() {
     const { clientWidth: width, clientHeight: height } = this.canvas;
     if (!width || !height) return;
-    const ratio = Math.min(2, devicePixelRatio || 1);
+    const ratio = this.quality * Math.min(2, devicePixelRatio || 1);
     const size = `${width} ${height} ${ratio}`;
     if (size === this.size) return;
     this.size = size;
@@ -73,9 +75,14 @@ export class Scene {
     this.renderer.render(this.scene, this.viewer);
   }
 
-  /** Everybody in sight, from obliquely behind the camera. */
-  fit() {
-    const { low, high } = this.bounds();
+  /** Everybody in sight, from obliquely behind the camera; with it, too, in a frame that is given. */
+  fit(frame = null) {
+    const { low, high } = this.bounds(), matrix = frame === null ? null : this.matrix(frame);
+    if (matrix) {
+      const eye = new THREE.Vector3().setFromMatrixPosition(matrix);
+      low.min(eye);
+      high.max(eye);
+    }
     this.centre = low.clone().add(high).multiplyScalar(0.5);
     this.viewer.fov = 40;
     this.viewer.updateProjectionMatrix();

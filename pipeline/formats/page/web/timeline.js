@@ -1,5 +1,5 @@
 // The strip under the time slider: when who is seen, gaps, shots.
-import { css } from "./model.js";
+import { lineColour } from "./model.js";
 
 const ROW = 7, MOST = 98;
 
@@ -18,13 +18,13 @@ export function drawStrip(canvas, model) {
   people.forEach((person, index) => {
     const y = 2 + index * row, thick = Math.max(1, row - 2);
     context.globalAlpha = person.visible ? 1 : 0.3;
-    context.fillStyle = css(person.colour);
+    context.fillStyle = lineColour(person);
     context.fillRect(x(person.first), y, Math.max(1, x(person.first + person.length - 1) - x(person.first)), thick);
     for (const [first, last] of person.gaps) {
       const begin = x(Math.max(0, first - 0.5)), length = Math.max(1.5, x(last + 0.5) - begin);
       context.fillStyle = style.getPropertyValue("--panel");
       context.fillRect(begin, y, length, thick);
-      context.strokeStyle = css(person.colour);
+      context.strokeStyle = lineColour(person);
       context.lineWidth = 0.8;
       context.strokeRect(begin, y + 0.4, length, thick - 0.8);
     }

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipeline.formats.page import proxy
 from pipeline.results.exporters import ExportOptions, save
 from pipeline.results.result import Result
 from tests.pipeline.formats.page.scenes import CAMERA, EVIL, FRAMES, film, moved, two_people
@@ -255,6 +256,25 @@ def test_what_is_kept_equals_what_is_shown(page: Browser) -> None:
     assert rows[9].endswith(",,,,")
     picture: Any = page.ask("page.picture().toDataURL()")
     assert base64.b64decode(picture.partition(",")[2]).startswith(b"\x89PNG")
+
+
+def test_a_video_beside_the_page(browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proxy, "_LEAST_RATE", 10**12)
+    video = film(tmp_path / "a film, 100%.mp4")
+    save(tmp_path / "a.html", two_people(), ExportOptions(video=video))
+    show(browser, tmp_path / "a.html")
+    browser.until("page.player.usable")
+    go(browser, 7)
+    # the browser lets nobody read such a video, but it can be seen, and the picture is made without it
+    assert browser.ask("document.getElementById('video').currentTime") == pytest.approx(7.5 / 30, abs=1e-3)
+    assert browser.ask("page.picture().toDataURL().length") > 1000
+    video.rename(tmp_path / "elsewhere.mp4")
+    show(browser, tmp_path / "a.html")
+    browser.until("document.body.innerText.includes('Put a film, 100%.mp4 beside this page')")
+    browser.choose("#file", tmp_path / "elsewhere.mp4")
+    browser.until("page.player.usable")
+    go(browser, 3)
+    assert browser.ask(SEEN) == pytest.approx(3, abs=0.4)
 
 
 @pytest.mark.parametrize("kind", ["nobody", "no video", "one frame", "fifty", "damaged video"])

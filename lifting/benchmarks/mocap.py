@@ -16,10 +16,13 @@ from detectors.layouts import H36M_17
 from detectors.people import PersonTrack2D
 from lifting.benchmarks.statistics import Estimate, bootstrap_mean
 from lifting.benchmarks.synthetic import SyntheticView
+from lifting.kinematics.angles import ANGLES, joint_angles
 from lifting.lifter import Lifter
 from lifting.metrics import acceleration_error, centred, coverage, mpjpe, pa_mpjpe
 
 __all__ = ["Outcome", "joint_errors", "lift_alone", "lift_frames", "lift_sequences", "scores"]
+
+_UPRIGHT = np.array([1.0, -1.0, -1.0])
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,8 @@ def scores(outcome: Outcome, rng: np.random.Generator) -> dict[str, Estimate]:
     """The measures of an outcome, with confidence intervals over its units.
 
     ``mpjpe_mm`` (pelvis on pelvis) and ``pa_mpjpe_mm``; for sequences ``acceleration_error_mm``, of root-relative
-    joints in millimetres per frame squared; with uncertainty its calibration, see ``lifting.metrics.coverage``.
+    joints in millimetres per frame squared; with uncertainty its calibration, see ``lifting.metrics.coverage``, and
+    that of joint angles: the shares within one and two standard deviations, of angles between parts of the body.
     """
     pairs = list(zip(outcome.predicted, outcome.truth, strict=True))
     values = {
@@ -129,7 +133,28 @@ def scores(outcome: Outcome, rng: np.random.Generator) -> dict[str, Estimate]:
     if outcome.sigma_m is not None:
         shares = [coverage(p, t, sigma) for (p, t), sigma in zip(pairs, outcome.sigma_m, strict=True)]
         values |= {name: [share[name] for share in shares] for name in shares[0]}
+        told = [_angle_shares(p, t, sigma) for (p, t), sigma in zip(pairs, outcome.sigma_m, strict=True)]
+        values |= {name: [np.array([share[name]]) for share in told] for name in told[0]}
     return {name: bootstrap_mean(units, rng) for name, units in values.items()}
+
+
+def _angle_shares(
+    predicted: NDArray[np.float64], truth: NDArray[np.float64], sigma_m: NDArray[np.float64]
+) -> dict[str, float]:
+    """Shares of all angles of a clip ``[T, 17, 3]`` in camera axes that are as near to the truth as they say."""
+    feet = np.ones((len(truth), 2))
+    rays = predicted[:, 0] * _UPRIGHT
+    found = joint_angles(predicted * _UPRIGHT, sigma_m, rays, feet)
+    true = joint_angles(truth * _UPRIGHT, sigma_m, rays, feet)
+    error = np.abs((found.degrees - true.degrees + 180) % 360 - 180)
+    # The vertical of the camera is none.
+    error[:, [angle.name.startswith(("pelvis", "trunk_flexion", "trunk_bending")) for angle in ANGLES]] = np.nan
+    error[:, [angle.name.endswith("dorsiflexion") for angle in ANGLES]] = np.nan
+    both = np.isfinite(error)
+    return {
+        f"angle_coverage_{times}_sigma": float((error <= times * found.sigma)[both].mean() if both.any() else 0.0)
+        for times in (1, 2)
+    }
 
 
 def joint_errors(outcome: Outcome) -> list[dict[str, float | str]]:

@@ -28,6 +28,7 @@ LEAST_SINE = float(np.sin(np.radians(20.0)))
 _RESTS = 0.5
 #: How far the vertical of a world may be off, degrees; angles against it have that beside the errors of joints.
 _VERTICAL_DEG = 2.0
+#: Ends of the names of angles that depend on the vertical.
 _AGAINST_VERTICAL = ("pelvis_obliquity", "trunk_flexion", "trunk_bending", "ankle_dorsiflexion")
 #: Frames that are differentiated together.
 _AT_ONCE = 2048

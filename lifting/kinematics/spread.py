@@ -61,7 +61,8 @@ def spread_of(values: Tensor, joints: Tensor, spread: JointSpread) -> Array:
         joints: ``[T, 17, 3]`` metres, the leaf that they were computed from.
         spread: of these joints.
     """
-    ray = torch.from_numpy(spread.rays / np.linalg.norm(spread.rays, axis=-1, keepdims=True))[:, None]
+    length = np.linalg.norm(spread.rays, axis=-1, keepdims=True)
+    ray = torch.from_numpy(spread.rays / np.maximum(length, 1e-9))[:, None]
     sigma = torch.from_numpy(np.asarray(spread.sigma_m, np.float64))[..., None]
     rho = torch.from_numpy(alike())
     found = []

@@ -321,7 +321,8 @@ def mocap_table(report: Report) -> str:
     notes = [
         f"sigma, {_noise(group)}: {_share(group, 'coverage_1_sigma')} of the coordinates within 1 sigma (68 % "
         f"expected), {_share(group, 'coverage_2_sigma')} within 2 (95 %), {_share(group, 'coverage_3d')} of the joints "
-        "within the 68 % ball"
+        f"within the 68 % ball; joint angles: {_share(group, 'angle_coverage_1_sigma')} within 1, "
+        f"{_share(group, 'angle_coverage_2_sigma')} within 2"
         for group in report.per_group
         if "coverage_1_sigma" in group["metrics"]
     ]

@@ -63,6 +63,7 @@ DATA: dict[str, str] = {
     ".glb": "pipeline.formats.animation.gltf:GltfExporter",
     ".gltf": "pipeline.formats.animation.gltf:GltfExporter",
     ".trc": "pipeline.formats.biomechanics.trc:TrcExporter",
+    ".nc": "pipeline.formats.biomechanics.netcdf:NetcdfExporter",
     ".c3d": "pipeline.formats.biomechanics.c3d:C3dExporter",
     ".usda": "pipeline.formats.animation.usd:UsdExporter",
     ".usdc": "pipeline.formats.animation.usd:UsdExporter",

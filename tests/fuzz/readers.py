@@ -270,7 +270,7 @@ def _told(folder: Path) -> None:
     result = load_result(folder / "r.npz")
     json.dumps(report_of(result).record(), allow_nan=False)
     with TemporaryDirectory() as other:
-        for ending in (".csv", ".angles.csv", ".mot", ".trc", ".c3d", ".people.json"):
+        for ending in (".csv", ".angles.csv", ".mot", ".trc", ".c3d", ".nc", ".people.json"):
             save(Path(other) / f"a{ending}", result)
 
 

@@ -90,6 +90,14 @@ class TestScores:
         # the pelvis, whose root-relative error is none, does not make it look better
         assert values(outcome([motion + 9 * noise], [motion], [sigma / 1e9]))["coverage_2_sigma"] == 0
 
+    def test_angles_cover_what_is_right(self, motion: Poses) -> None:
+        sigma = np.full((len(motion), 17), 0.02)
+        same = values(outcome([motion], [motion], [sigma]))
+        assert same["angle_coverage_1_sigma"] == same["angle_coverage_2_sigma"] == 1
+        noise = np.random.default_rng(0).normal(size=motion.shape) * 0.2
+        wrong = values(outcome([motion + noise], [motion], [sigma / 50]))
+        assert wrong["angle_coverage_1_sigma"] < wrong["angle_coverage_2_sigma"] < 0.3
+
     def test_errors_by_joint(self, motion: Poses) -> None:
         wrong = motion.copy()
         wrong[:, 3] += [0.03, 0.0, 0.0]

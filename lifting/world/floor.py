@@ -19,8 +19,10 @@ ANKLE_M = 0.085
 #: Error of the height of a resting ankle, and how far off it may be and still belong to a level, metres.
 _SPREAD, _SAME_LEVEL = 0.04, 0.15
 #: Levels of two people that differ by less are one floor, seen with errors of their sizes, relative to the distance
-#: below the camera.
-_SAME_FLOOR = 0.25
+#: below the camera: the spread of the height of adults is 0.06.
+_SAME_FLOOR = 0.12
+#: The floor is the lowest level with this share of all resting: who is on a roof, a stage or stairs stands above it.
+_LEAST_SHARE = 0.2
 #: A stance counts for so many seconds at most: who waits tells no more of the floor than who walks over it.
 _LONGEST_S = 1.0
 
@@ -46,7 +48,7 @@ class Floor:
         gravity: up, refined by the places where feet rest: all are on planes across it.
         level: ``[P]`` height along up of the floor under each person, metres from the camera (negative: below); NaN
             for somebody whose feet are never seen to rest.
-        height: of the floor that most of them share; NaN if nobody's feet rest.
+        height: of the floor: the lowest level on which a fair share of all resting is; NaN if nobody's feet rest.
         size: ``[P]`` factor about the camera that brings each person who shares the floor down or up to it.
         given: the height was known beforehand.
     """
@@ -97,7 +99,7 @@ def find_floor(gravity: Gravity, people: list[list[Stance]], *, resize: bool, he
     if not len(known):
         return Floor(found, level, float("nan"), size)
     support = np.array([weights[person].sum() for person in known])
-    height = _weighted_median(level[known], support)
+    height = _lowest(level[known], support)
     if height < -0.3:
         same = known[np.abs(np.log(np.minimum(level[known], -0.1) / height)) < _SAME_FLOOR]
         share = np.array([weights[person].sum() for person in same])
@@ -117,7 +119,9 @@ def _mode(height: Array, weight: Array) -> float:
     return float((weight * height)[chosen].sum() / weight[chosen].sum())
 
 
-def _weighted_median(values: Array, weight: Array) -> float:
-    order = np.argsort(values)
-    share = np.cumsum(weight[order])
-    return float(values[order][np.searchsorted(share, share[-1] / 2)])
+def _lowest(level: Array, support: Array) -> float:
+    """The lowest level of which those near it have a fair share of the support; otherwise that with most."""
+    near = np.abs(np.log(np.minimum(level[:, None], -0.1) / np.minimum(level, -0.1))) < _SAME_FLOOR
+    share = near @ support / support.sum()
+    fair = level[share >= _LEAST_SHARE]
+    return float(fair.min() if len(fair) else level[int(share.argmax())])

@@ -27,11 +27,11 @@ def test_the_floor_goes_through_resting_feet() -> None:
 
 def test_two_people_share_a_floor_and_their_sizes_follow() -> None:
     rng = np.random.default_rng(0)
-    floor = find_floor(LEVEL, [stances(-1.4, 8, rng), stances(-1.6, 8, rng)], resize=True)
+    floor = find_floor(LEVEL, [stances(-1.45, 8, rng), stances(-1.55, 8, rng)], resize=True)
     assert floor.height == pytest.approx(-1.5, abs=0.03)
-    assert floor.size[0] > 1.03 and floor.size[1] < 0.97
+    assert floor.size[0] > 1.015 and floor.size[1] < 0.985
     np.testing.assert_allclose(floor.level, floor.height)
-    kept = find_floor(LEVEL, [stances(-1.4, 8, rng), stances(-1.6, 8, rng)], resize=False)
+    kept = find_floor(LEVEL, [stances(-1.45, 8, rng), stances(-1.55, 8, rng)], resize=False)
     assert kept.size.tolist() == [1.0, 1.0]
 
 
@@ -40,6 +40,12 @@ def test_somebody_on_a_roof_stays_there() -> None:
     floor = find_floor(LEVEL, [stances(-1.5, 9, rng), stances(1.0, 4, rng)], resize=True)
     assert floor.height == pytest.approx(-1.5, abs=0.02) and floor.level[1] == pytest.approx(1.0, abs=0.02)
     assert floor.size.tolist() == [1.0, 1.0]
+
+
+def test_the_floor_is_the_lower_of_two_levels() -> None:
+    rng = np.random.default_rng(0)
+    floor = find_floor(LEVEL, [stances(-0.3, 9, rng), stances(-1.7, 4, rng)], resize=True)
+    assert floor.height == pytest.approx(-1.7, abs=0.02) and floor.level[0] == pytest.approx(-0.3, abs=0.03)
 
 
 def test_steps_on_a_box_do_not_lift_the_floor() -> None:

@@ -29,7 +29,8 @@ def write_signal(path: Path, signal: NDArray[np.float64], transfer: int, primari
     """Patches ``[N, 3]`` of signal in 0..1 beside each other, 32 pixels wide, ten bits, two frames."""
     image = np.repeat(np.repeat(np.rint(65535 * signal)[None], 64, 0), 32, 1).astype(np.uint16)
     with av.open(str(path), "w") as container:
-        options = {"x265-params": "log-level=none:info=0:repeat-headers=1:lossless=1:bframes=0:frame-threads=1:pools=none"}
+        quiet, alone = "log-level=none:info=0", "bframes=0:frame-threads=1:pools=none"
+        options = {"x265-params": f"{quiet}:repeat-headers=1:lossless=1:{alone}"}
         stream = container.add_stream("libx265", rate=25, options=options)
         stream.height, stream.width, stream.pix_fmt = *image.shape[:2], "yuv420p10le"
         codec = stream.codec_context

@@ -104,7 +104,7 @@ def joint_angles(joints_m: Array, sigma_m: Array, rays: Array, contacts: Array) 
         angles, defined = _angles(joints)
         told = defined.numpy() & _feet(contacts[rows])
         spread = np.degrees(spread_of(angles, joints, JointSpread(sigma_m[rows], rays[rows])))
-        degrees[rows] = np.where(told, np.degrees(angles.detach().numpy()), np.nan)
+        degrees[rows] = np.where(told, np.degrees(torch.stack(angles, dim=-1).detach().numpy()), np.nan)
         sigma[rows] = np.where(told, np.hypot(spread, vertical), np.nan)
     return JointAngles(degrees, sigma)
 
@@ -119,8 +119,11 @@ def _feet(contacts: Array) -> NDArray[np.bool_]:
     return told
 
 
-def _angles(x: Tensor) -> tuple[Tensor, Tensor]:
-    """The angles of poses ``[T, 17, 3]`` in radians, ``[T, A]``, and which of them are defined."""
+def _angles(x: Tensor) -> tuple[list[Tensor], Tensor]:
+    """The A angles of poses ``[T, 17, 3]`` in radians, ``[T]`` each, and which of them are defined, ``[T, A]``.
+
+    They are not put together, so that the derivative of one goes through what it is made of alone.
+    """
     across_hips = x[:, HIPS[0]] - x[:, HIPS[1]]
     across_shoulders = x[:, SHOULDERS[0]] - x[:, SHOULDERS[1]]
     up = x[:, THORAX] - x[:, PELVIS]
@@ -176,7 +179,7 @@ def _angles(x: Tensor) -> tuple[Tensor, Tensor]:
         found[f"{side}_shoulder_rotation"] = inwards * turned, known
         found[f"{side}_elbow_flexion"] = flexion, None
     every = torch.ones(len(x), dtype=torch.bool)
-    values = torch.stack([found[angle.name][0] for angle in ANGLES], dim=-1)
+    values = [found[angle.name][0] for angle in ANGLES]
     defined = torch.stack([every if (told := found[angle.name][1]) is None else told for angle in ANGLES], dim=-1)
     return values, defined
 

@@ -10,7 +10,7 @@ where ``r`` is the ray and ``rho_ij`` the product of the correlations along the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -53,25 +53,25 @@ class JointSpread:
     rays: Array
 
 
-def spread_of(values: Tensor, joints: Tensor, spread: JointSpread) -> Array:
+def spread_of(values: Sequence[Tensor], joints: Tensor, spread: JointSpread) -> Array:
     """Standard deviations of values, ``[T, A]`` in their unit.
 
     Args:
-        values: ``[T, A]``, each row computed from the joints of that row alone.
+        values: A of ``[T]``, each row computed from the joints of that row alone.
         joints: ``[T, 17, 3]`` metres, the leaf that they were computed from.
         spread: of these joints.
     """
     length = np.linalg.norm(spread.rays, axis=-1, keepdims=True)
     ray = torch.from_numpy(spread.rays / np.maximum(length, 1e-9))[:, None]
     sigma = torch.from_numpy(np.asarray(spread.sigma_m, np.float64))[..., None]
-    rho = torch.from_numpy(alike())
+    root = torch.from_numpy(np.linalg.cholesky(alike()).T.copy())
     found = []
-    for number in range(values.shape[1]):
-        (slope,) = torch.autograd.grad(values[:, number].sum(), joints, retain_graph=True)
+    for value in values:
+        (slope,) = torch.autograd.grad(value.sum(), joints, retain_graph=True)
         pull = slope * sigma
-        depth = (pull * ray).sum(-1)
-        every = torch.einsum("tic,ij,tjc->t", pull, rho, pull)
-        along = torch.einsum("ti,ij,tj->t", depth, rho, depth)
+        mixed = root @ pull
+        every = mixed.square().sum((1, 2))
+        along = (mixed * ray).sum(-1).square().sum(-1)
         found.append((ACROSS**2 * (every - along) + ALONG**2 * along).clamp(min=0).sqrt())
     return torch.stack(found, dim=-1).numpy()
 

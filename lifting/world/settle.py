@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.ndimage import minimum_filter1d
 
+from lifting.body.joints import ANKLES
 from lifting.world.floor import ANKLE_M, Floor, KnownGround, find_floor
 from lifting.world.gravity import Leanings, find_up
 from lifting.world.ground import GroundGuess, GroundNetwork, motion_windows
@@ -23,6 +25,9 @@ Array = NDArray[np.float64]
 _ON_LEVEL_M = 0.12
 #: How far a foot that rests on its level may be from it, metres.
 _FLOOR_M = 0.02
+#: A resting ankle rises by no more while it rolls, metres; more within a moment, seconds, and it is off the ground,
+#: where it goes at any speed, m/s.
+_LIFTED_M, _MOMENT_S, _ANY_M_S = 0.12, 0.4, 2.0
 _ROUNDS = 3
 
 
@@ -63,7 +68,9 @@ def settle(
         resize: see ``find_floor``.
         known: of up and the floor beforehand.
     """
-    paths = [ray_path(seen).solve()[0] for seen in people]
+    # Before anything pulls feet to the ground: what the picture alone says of their heights.
+    alone = [ray_path(seen).solve()[0] for seen in people]
+    paths = alone
     floor: Floor | None = None
     standings: list[Standing] = []
     for _ in range(_ROUNDS):
@@ -73,9 +80,11 @@ def settle(
             for guess, seen in zip(guesses, people, strict=True)
         ]
         gravity = find_up(leanings, rotation, known.up)
-        standings, paths = [], []
+        standings, found = [], []
         for number, (seen, guess) in enumerate(zip(people, guesses, strict=True)):
-            p, velocity, spread = guess.resting.numpy(), guess.velocity.numpy(), 2 * np.exp(guess.log_spread.numpy())
+            velocity, spread = guess.velocity.numpy(), 2 * np.exp(guess.log_spread.numpy())
+            lifted = _lifted(seen.x[:, ANKLES] + alone[number][:, None], gravity.up, seen.time_s)
+            p, spread = guess.resting.numpy() * (1 - lifted), spread + _ANY_M_S * lifted
             problem = ray_path(seen)
             problem.stepping(velocity, spread)
             T, ankles, _ = problem.solve()
@@ -85,13 +94,25 @@ def settle(
                 trust = p * np.exp(-0.5 * (off / _ON_LEVEL_M) ** 2) * independent(seen.time_s)[:, None]
                 problem.heights(floor.gravity.up, wanted, trust / _FLOOR_M**2)
                 T, ankles, _ = problem.solve()
-            paths.append(T)
+            found.append(T)
             standings.append(Standing(T, p, find_stances(p, seen.time_s, ankles), velocity, spread, ankles))
+        paths = found
         floor = find_floor(
             gravity, [standing.stances for standing in standings], resize=resize, height_m=known.height_m
         )
     assert floor is not None
     return floor, standings
+
+
+def _lifted(ankles: Array, up: Array, time_s: Array) -> Array:
+    """How far ankles ``[N, 2, 3]`` are surely off the ground, 0 to 1: above where they were or will be in a moment.
+
+    The height of an ankle is well seen; whether it rests, only its posture tells, which in a jump is that of a squat.
+    """
+    height = ankles @ up
+    reach = max(1, round(_MOMENT_S / float(np.median(np.diff(time_s))))) if len(time_s) > 1 else 1
+    lowest = minimum_filter1d(height, 2 * reach + 1, axis=0, mode="nearest")
+    return np.asarray(1 - np.exp(-0.5 * (np.maximum(height - lowest - _LIFTED_M, 0) / _LIFTED_M) ** 2))
 
 
 @torch.no_grad()

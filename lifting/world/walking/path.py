@@ -26,8 +26,8 @@ __all__ = ["PathProblem", "Sighting", "independent", "ray_path"]
 
 Array = NDArray[np.float64]
 
-#: Spread of the acceleration of a pelvis about its mean, m/s^2, and how long one lasts, seconds.
-_ACCELERATION, _LASTS_S = 3.0, 0.1
+#: Spread of the acceleration of a pelvis, m/s^2: that of somebody who jumps; and how long one lasts, seconds.
+_ACCELERATION, _LASTS_S = 10.0, 0.1
 #: What is wrong about the velocity of a foot stays for so long, seconds, and is never less than this, m/s.
 _STEADY_S, _LEAST_SPREAD = 0.15, 0.03
 #: Errors of a lifted joint, metres, and of a sure keypoint, radians.

@@ -272,9 +272,8 @@ def write(job: Job, result: Result, outputs: Sequence[Path], frames: int, report
         pictures = [stack.enter_context(atomic_path(output)) for output in films]
         if pictures:
             from pipeline.results.render import render
-            from visualize.stream import PictureOptions
 
-            options = PictureOptions(settings.gif_width, settings.gif_fps)
+            options = settings.picture_options()
             with reporter.stage("render", frames) as advance:
                 warnings = render(result, job.video, pictures, options, settings.start, settings.end, advance)
             for text in warnings:

@@ -16,7 +16,7 @@ from detectors.options import DetectorOptions
 from lifting.settings import DEFAULT_FOV_DEG, STEPS, LiftSettings
 from pipeline.errors import InputError, as_input_error
 from pipeline.results.exporters import ExportOptions, Skeleton
-from visualize.stream import PictureOptions
+from visualize.stream import Layout, PictureOptions, ThemeName
 
 __all__ = [
     "DEFAULT_CONFIG",
@@ -156,6 +156,10 @@ class RunSettings:
     gif_fps: Annotated[float, Option("Frames per second of a GIF, at most", "FPS", least=0.01, most=50)] = (
         PictureOptions.gif_fps
     )
+    layout: Annotated[
+        Layout, Option("Pictures show the video with the people over it beside the scene in 3D, or one of them alone")
+    ] = PictureOptions.layout
+    theme: Annotated[ThemeName, Option("Of the scene in 3D in pictures")] = PictureOptions.theme
     skeleton: Annotated[Skeleton, Option("Names and axes of joints in files with a skeleton")] = ExportOptions.skeleton
 
     def __post_init__(self) -> None:
@@ -177,6 +181,10 @@ class RunSettings:
             direction_of(self.up, "--up")
         if self.start is not None and self.end is not None and self.start >= self.end:
             raise InputError(f"--start {self.start:g} must lie before --end {self.end:g}")
+
+    def picture_options(self) -> PictureOptions:
+        """What concerns pictures."""
+        return PictureOptions(self.gif_width, self.gif_fps, self.layout, self.theme)
 
     def detector_options(self) -> DetectorOptions:
         """What detectors are told."""

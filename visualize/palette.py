@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["ACCENTS", "BACKGROUND", "SIDE_COLOURS", "Colour", "accent", "mix", "readable_on"]
+from dataclasses import dataclass
+
+__all__ = ["ACCENTS", "DARK", "LIGHT", "SIDE_COLOURS", "THEMES", "Colour", "Theme", "accent", "mix", "readable_on"]
 
 Colour = tuple[int, int, int]
 
@@ -13,8 +15,45 @@ SIDE_COLOURS: dict[str, Colour] = {
     "centre": (222, 228, 238),
 }
 
-#: Dark slate behind the 3D scene.
-BACKGROUND: Colour = (22, 27, 38)
+
+@dataclass(frozen=True)
+class Theme:
+    """What stands behind the people of the 3D scene, so that pictures read on dark and on light pages.
+
+    Attributes:
+        background: what faint colours are mixed with.
+        glow: behind the people.
+        edge: in the corners.
+        grid: what the brightest line of the floor differs by from what is behind it, per channel.
+        lighter: the grid is lighter than what is behind it, not darker.
+        shadow: on the floor.
+        rim: around limbs.
+        muted: of notes and the clock.
+        centre: of the trunk, as ``SIDE_COLOURS`` of the limbs.
+    """
+
+    background: Colour
+    glow: Colour
+    edge: Colour
+    grid: Colour
+    lighter: bool
+    shadow: Colour
+    rim: Colour
+    muted: Colour
+    centre: Colour
+
+
+#: Slate.
+DARK = Theme(
+    background=(22, 27, 38), glow=(70, 82, 110), edge=(12, 15, 22), grid=(52, 64, 88), lighter=True,
+    shadow=(4, 6, 10), rim=(9, 12, 18), muted=(150, 163, 187), centre=SIDE_COLOURS["centre"],
+)  # fmt: skip
+#: Paper.
+LIGHT = Theme(
+    background=(240, 243, 248), glow=(255, 255, 255), edge=(222, 228, 238), grid=(72, 64, 48), lighter=False,
+    shadow=(120, 130, 150), rim=(52, 60, 76), muted=(86, 98, 122), centre=(134, 146, 168),
+)  # fmt: skip
+THEMES: dict[str, Theme] = {"dark": DARK, "light": LIGHT}
 
 #: None of them is close to a side colour; neighbours differ in lightness as well as in hue.
 ACCENTS: tuple[Colour, ...] = (

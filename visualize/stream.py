@@ -9,13 +9,16 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["FrameWriter", "PictureOptions"]
+__all__ = ["FrameWriter", "Layout", "PictureOptions", "ThemeName"]
+
+Layout = Literal["side", "overlay", "scene"]
+ThemeName = Literal["dark", "light"]
 
 #: How long the only frame of a one-frame video lasts, seconds.
 _SINGLE_FRAME_S = 1 / 30
@@ -28,10 +31,14 @@ class PictureOptions:
     Attributes:
         gif_width: wider pictures become so many pixels wide, at least 16.
         gif_fps: frames per second at most, 0.01 to 50.
+        layout: the video with the people over it beside the scene in 3D, or one of them alone.
+        theme: of the scene.
     """
 
     gif_width: int = 640
     gif_fps: float = 15.0
+    layout: Layout = "side"
+    theme: ThemeName = "dark"
 
     def __post_init__(self) -> None:
         if not 0.01 <= self.gif_fps <= 50:

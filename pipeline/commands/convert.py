@@ -9,6 +9,7 @@ import click
 from pipeline.commands.options import Command, limits_option, run_options
 from pipeline.results.exporters import FORMATS, ExportOptions, Skeleton
 from pipeline.settings import load_settings
+from visualize.stream import Layout, ThemeName
 
 __all__ = ["command"]
 
@@ -26,7 +27,7 @@ __all__ = ["command"]
     metavar="FILE",
     help="What the result was made of; pictures and pages show it.",
 )
-@run_options("person", "skeleton", "gif_width", "gif_fps")
+@run_options("person", "skeleton", "gif_width", "gif_fps", "layout", "theme")
 @click.option("--overwrite", is_flag=True, help="Replace output files that exist.")
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
 @limits_option
@@ -38,15 +39,19 @@ def command(
     skeleton: Skeleton | None,
     gif_width: int | None,
     gif_fps: float | None,
+    layout: Layout | None,
+    theme: ThemeName | None,
     overwrite: bool,
     quiet: bool,
 ) -> None:
     """Convert one result."""
     from pipeline.convert import convert
     from pipeline.progress import ConsoleReporter, QuietReporter, Reporter
-    from visualize.stream import PictureOptions
 
-    given = {"person": person, "skeleton": skeleton, "gif_width": gif_width, "gif_fps": gif_fps}
+    given = {
+        "person": person, "skeleton": skeleton, "gif_width": gif_width, "gif_fps": gif_fps, "layout": layout,
+        "theme": theme,
+    }  # fmt: skip
     settings = load_settings(None, given)
     reporter: Reporter = QuietReporter() if quiet else ConsoleReporter()
     files = convert(
@@ -56,7 +61,7 @@ def command(
         people=settings.person,
         video=video,
         options=ExportOptions(settings.skeleton),
-        pictures=PictureOptions(settings.gif_width, settings.gif_fps),
+        pictures=settings.picture_options(),
         overwrite=overwrite,
     )
     reporter.say(f"{result} -> {', '.join(map(str, files)) or 'nothing'}")

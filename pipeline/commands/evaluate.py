@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 # What is drawn, and of whom, is not what is judged; a part of a video is a video.
-_NOT_JUDGED = {"gif_width", "gif_fps", "start", "end", "person", "max_people"}
+_NOT_JUDGED = {"gif_width", "gif_fps", "layout", "theme", "start", "end", "person", "max_people"}
 
 
 def _common(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -97,7 +97,14 @@ def _written(
             writers.append(stack.enter_context(open_writer(output, options)))
         composers = {
             width: FrameComposer(
-                result.tracks, size, camera=result.camera, world=result.world, max_width=width, max_height=_MAX_HEIGHT
+                result.tracks,
+                size,
+                camera=result.camera,
+                world=result.world,
+                max_width=width,
+                max_height=_MAX_HEIGHT,
+                layout=options.layout,
+                theme=options.theme,
             )
             for width in {writer.max_width for writer in writers}
         }

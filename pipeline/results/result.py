@@ -22,7 +22,7 @@ from pipeline.errors import InputError, as_input_error
 from pipeline.files.atomic import atomic_path
 from pipeline.results.exporters import PICTURES, ExportOptions, Skeleton, check_format, save
 from pipeline.results.schema import ONCE_FIELDS, ROW_FIELDS, SCHEMA_VERSION, camera_record, jsonable, world_arrays
-from visualize.stream import PictureOptions
+from visualize.stream import Layout, PictureOptions, ThemeName
 
 __all__ = ["Result", "load_result"]
 
@@ -80,6 +80,8 @@ class Result:
         end_s: float | None = None,
         gif_width: int = PictureOptions.gif_width,
         gif_fps: float = PictureOptions.gif_fps,
+        layout: Layout = PictureOptions.layout,
+        theme: ThemeName = PictureOptions.theme,
     ) -> None:
         """Draw the people over the video and in 3D beside it; the extension decides (``exporters.PICTURES``).
 
@@ -89,7 +91,7 @@ class Result:
             video: what the result was made of.
             out: file to write, whole or not at all; one of that name is replaced.
             start_s, end_s: part of the video in seconds; None is what the result was made of.
-            gif_width, gif_fps: see ``PictureOptions``.
+            gif_width, gif_fps, layout, theme: see ``PictureOptions``.
 
         Raises:
             InputError: the video cannot be read, or has frames of another size.
@@ -100,7 +102,7 @@ class Result:
 
         out = Path(out)
         check_format(out, PICTURES)
-        options = PictureOptions(gif_width, gif_fps)
+        options = PictureOptions(gif_width, gif_fps, layout, theme)
         with atomic_path(out) as part:
             said = render_again(self, Path(video), [part], options, start_s, end_s, lambda done: None)
         for text in said:

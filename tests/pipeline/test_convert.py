@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from pipeline.results.result import Result, load_result
 from tests.pipeline.command_line import leftovers, refused, run
@@ -55,6 +56,20 @@ def test_what_is_no_result(folder: Path) -> None:
 @pytest.mark.slow
 def test_pictures_need_the_video(short_clip: Path, tmp_path: Path) -> None:
     assert run(short_clip, "--out", "r.npz", "--end", 0.2, cwd=tmp_path).returncode == 0
-    done = run("convert", "r.npz", "--out", "r.gif", "--video", short_clip, "--gif-width", 320, cwd=tmp_path)
+    done = run(
+        "convert",
+        "r.npz",
+        "--out",
+        "r.gif",
+        "--video",
+        short_clip,
+        "--gif-width",
+        320,
+        "--layout",
+        "scene",
+        cwd=tmp_path,
+    )
     assert done.returncode == 0, done.stderr
     assert leftovers(tmp_path) == ["r.gif", "r.npz"]
+    with Image.open(tmp_path / "r.gif") as picture:
+        assert picture.size == (320, 240)

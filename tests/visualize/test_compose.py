@@ -11,6 +11,7 @@ from lifting.geometry.camera import Camera
 from lifting.tracks import Track3D
 from visualize.compose import FrameComposer, clock
 from visualize.palette import SIDE_COLOURS
+from visualize.stream import Layout
 
 
 @pytest.fixture
@@ -52,6 +53,42 @@ def test_video_on_the_left_panel_on_the_right(track: Track3D, camera: Camera) ->
     assert (blue < 640).sum() > 50 and (blue >= 640).sum() > 500
     # Frames without people show the video as it is.
     assert (composer.compose(frame, 5, 5 / 30)[:, :640] == frame).all()
+
+
+@pytest.mark.parametrize(
+    ("layout", "options", "size"),
+    [
+        ("overlay", {}, (640, 360)),
+        ("overlay", {"max_width": 320}, (320, 180)),
+        ("scene", {}, (480, 360)),
+        ("scene", {"max_width": 640, "max_height": 540}, (480, 360)),
+        ("side", {}, (1000, 360)),
+    ],
+)
+def test_either_alone(
+    track: Track3D, camera: Camera, layout: Layout, options: dict[str, Any], size: tuple[int, int]
+) -> None:
+    composer = FrameComposer([track], camera.image_size, camera=camera, layout=layout, **options)
+    assert composer.size == size
+    frame = np.full((360, 640, 3), 90, dtype=np.uint8)
+    image = composer.compose(frame, 4, 4 / 30)
+    assert image.shape == (size[1], size[0], 3)
+    both = FrameComposer([track], camera.image_size, camera=camera).compose(frame, 4, 4 / 30)
+    if size == (640, 360):
+        assert (image == both[:, :640]).all()
+
+
+def test_the_light_theme_is_light_and_dark_on_it(track: Track3D, camera: Camera) -> None:
+    frame = np.full((360, 640, 3), 90, dtype=np.uint8)
+    pictures = [
+        FrameComposer([track], camera.image_size, camera=camera, theme=theme).compose(frame, 4, 4 / 30)
+        for theme in ("light", "dark")
+    ]
+    assert (pictures[0][:, :640] == pictures[1][:, :640]).all()
+    luma = [picture[:, 640:].mean(axis=(0, 1)).mean() for picture in pictures]
+    assert luma[0] > 200 and luma[1] < 60
+    # limbs have a dark rim there
+    assert (pictures[0][:, 640:].mean(axis=2) < 90).sum() > 300
 
 
 def test_overlay_follows_the_scale_of_the_video(track: Track3D, camera: Camera) -> None:

@@ -4,7 +4,7 @@ from itertools import combinations
 
 import numpy as np
 
-from visualize.palette import ACCENTS, BACKGROUND, SIDE_COLOURS, Colour, accent, mix, readable_on
+from visualize.palette import ACCENTS, DARK, SIDE_COLOURS, Colour, accent, mix, readable_on
 
 # Viénot, Brettel and Mollon 1999, on linear RGB.
 _COLOUR_BLIND = {
@@ -28,7 +28,7 @@ def test_sides_stay_apart_for_colour_blind_eyes() -> None:
 
 
 def test_accents_differ_from_each_other_and_from_the_sides() -> None:
-    for first, second in combinations([*ACCENTS, *SIDE_COLOURS.values(), BACKGROUND], 2):
+    for first, second in combinations([*ACCENTS, *SIDE_COLOURS.values(), DARK.background], 2):
         assert np.linalg.norm(np.subtract(first, second)) > 45, (first, second)
 
 

@@ -12,7 +12,7 @@ from detectors.layouts import H36M_17
 from lifting.body.joints import ENDS, HEAD_TOP, NOSE, SHOULDERS, THORAX
 from visualize import canvas
 from visualize.canvas import Image
-from visualize.palette import BACKGROUND, SIDE_COLOURS, Colour, mix
+from visualize.palette import DARK, SIDE_COLOURS, Colour, Theme, mix
 from visualize.scene.orbit import View
 
 __all__ = ["Figure", "Part", "figure_parts", "limb_radius"]
@@ -29,7 +29,6 @@ _BEADS = {*ENDS, *SHOULDERS}
 #: The head is a ball, metres.
 _HEAD_RADIUS = 0.105
 _WHITE: Colour = (255, 255, 255)
-_SHADOW: Colour = (9, 12, 18)
 #: Standard deviations above this are worth a halo; between these two the colours fade, metres.
 _HALO_FROM_M = 0.1
 _DOUBT_M = (0.1, 0.3)
@@ -70,7 +69,9 @@ def limb_radius(radius_m: float, depth_m: float, view: View, min_scale_px: float
     return radius_m * max(view.focal_px / depth_m, min_scale_px)
 
 
-def figure_parts(figure: Figure, view: View, min_scale_px: float, fade: Callable[[float], float]) -> list[Part]:
+def figure_parts(
+    figure: Figure, view: View, min_scale_px: float, fade: Callable[[float], float], theme: Theme = DARK
+) -> list[Part]:
     """The shapes of one person.
 
     Args:
@@ -78,6 +79,7 @@ def figure_parts(figure: Figure, view: View, min_scale_px: float, fade: Callable
         view: where it is seen from.
         min_scale_px: least scale of limb widths, pixels per metre.
         fade: share of the background in the colours at a depth in metres (0 = none).
+        theme: what is behind.
     """
     pixels, depth = view.project(figure.joints_m)
     head_px, head_depth = view.project(figure.head_m)
@@ -89,7 +91,7 @@ def figure_parts(figure: Figure, view: View, min_scale_px: float, fade: Callable
 
     def colour(side: str, depth_m: float, joints: list[int]) -> Colour:
         clear = (1 - fade(depth_m)) * (1 - float(doubt[joints].max()))
-        return mix(BACKGROUND, SIDE_COLOURS[side], clear)
+        return mix(theme.background, theme.centre if side == "centre" else SIDE_COLOURS[side], clear)
 
     parts: list[Part] = []
     for a, b in H36M_17.edges:
@@ -101,13 +103,13 @@ def figure_parts(figure: Figure, view: View, min_scale_px: float, fade: Callable
             middle = max(middle, float(head_depth) + 0.01)
         shape = canvas.Capsule(pixels[a], pixels[b], radius[a], radius[b])
         hollow = bool(figure.imputed[[a, b]].any())
-        parts.append(Part(middle, _limb(shape, colour(H36M_17.bone_side(a, b), middle, [a, b]), hollow)))
+        parts.append(Part(middle, _limb(shape, colour(H36M_17.bone_side(a, b), middle, [a, b]), hollow, theme)))
     if np.isfinite(head_depth):
         middle = float(head_depth)
         size = limb_radius(_HEAD_RADIUS, middle, view, min_scale_px)
         shape = canvas.Capsule(head_px, head_px, size, size)
         hollow = bool(figure.imputed[list(_SKULL)].any())
-        parts.append(Part(middle, _limb(shape, colour("centre", middle, list(_SKULL)), hollow)))
+        parts.append(Part(middle, _limb(shape, colour("centre", middle, list(_SKULL)), hollow, theme)))
     for joint in np.flatnonzero(ready).tolist():
         sigma, middle = float(figure.sigma_m[joint]), float(depth[joint])
         halo = view.focal_px * sigma / middle if sigma > _HALO_FROM_M else 0.0
@@ -116,7 +118,7 @@ def figure_parts(figure: Figure, view: View, min_scale_px: float, fade: Callable
         if halo > 0:
             parts.append(Part(middle - 0.11, _halo(pixels[joint], halo, tint)))
         if joint in _BEADS:
-            draw = _joint(pixels[joint], 0.5 * radius[joint], tint, bool(figure.imputed[joint]))
+            draw = _joint(pixels[joint], 0.5 * radius[joint], tint, bool(figure.imputed[joint]), theme)
             parts.append(Part(middle - 0.12, draw))
     return parts
 
@@ -127,19 +129,19 @@ def _doubt(sigma_m: NDArray[np.float64]) -> NDArray[np.float64]:
     return 0.55 * np.clip((np.nan_to_num(sigma_m) - low) / (high - low), 0.0, 1.0)
 
 
-def _limb(shape: canvas.Capsule, colour: Colour, hollow: bool) -> Callable[[Image], None]:
+def _limb(shape: canvas.Capsule, colour: Colour, hollow: bool, theme: Theme) -> Callable[[Image], None]:
     if hollow:
         layers = [
-            canvas.Layer(_SHADOW, grow=1.2),
-            canvas.Layer(mix(colour, BACKGROUND, 0.35)),
-            canvas.Layer(mix(BACKGROUND, colour, 0.12), scale=0.68),
+            canvas.Layer(theme.rim, grow=1.2),
+            canvas.Layer(mix(colour, theme.background, 0.35)),
+            canvas.Layer(mix(theme.background, colour, 0.12), scale=0.68),
         ]
     else:
         # Nested shapes, brighter and nearer to the light, read as a rounded surface.
         layers = [
-            canvas.Layer(_SHADOW, grow=1.2),
-            canvas.Layer(mix(colour, _SHADOW, 0.45)),
-            canvas.Layer(mix(colour, _SHADOW, 0.2), scale=0.84, lean=0.08),
+            canvas.Layer(theme.rim, grow=1.2),
+            canvas.Layer(mix(colour, theme.rim, 0.45)),
+            canvas.Layer(mix(colour, theme.rim, 0.2), scale=0.84, lean=0.08),
             canvas.Layer(colour, scale=0.62, lean=0.18),
             canvas.Layer(mix(colour, _WHITE, 0.3), scale=0.28, lean=0.34),
         ]
@@ -150,10 +152,12 @@ def _halo(centre: NDArray[np.float64], radius: float, colour: Colour) -> Callabl
     return lambda image: canvas.soft_disc(image, centre, radius, colour, 0.3)
 
 
-def _joint(centre: NDArray[np.float64], radius: float, colour: Colour, hollow: bool) -> Callable[[Image], None]:
+def _joint(
+    centre: NDArray[np.float64], radius: float, colour: Colour, hollow: bool, theme: Theme
+) -> Callable[[Image], None]:
     def draw(image: Image) -> None:
         if hollow:
-            canvas.ring(image, centre, radius, mix(colour, BACKGROUND, 0.2), max(1.0, 0.4 * radius))
+            canvas.ring(image, centre, radius, mix(colour, theme.background, 0.2), max(1.0, 0.4 * radius))
         else:
             canvas.disc(image, centre, radius, mix(colour, _WHITE, 0.5))
 

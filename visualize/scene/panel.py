@@ -18,20 +18,14 @@ from lifting.world.upright import WorldFrame, upright_world
 from visualize import canvas
 from visualize.canvas import Image
 from visualize.overlay import row_of
-from visualize.palette import BACKGROUND, Colour, accent, mix
+from visualize.palette import DARK, Theme, accent, mix
 from visualize.scene.figure import Figure, figure_parts, limb_radius
 from visualize.scene.orbit import OrbitCamera, View
 
 __all__ = ["SkeletonScene"]
 
-_GLOW: Colour = (70, 82, 110)
-_DEEP: Colour = (12, 15, 22)
-_SHADOW: Colour = (4, 6, 10)
-_MUTED: Colour = (150, 163, 187)
 _FADE_LEVELS = 8
 _HALF_GRID = 11
-#: What the brightest line of the grid adds to the backdrop.
-_GRID_LIGHT: Colour = (52, 64, 88)
 _TRAIL_S = 1.6
 #: A pelvis so far outside the central 98 % of all is a mistake rather than a place, metres.
 _STRAY_M = 3.0
@@ -50,21 +44,24 @@ class SkeletonScene:
         tracks: everybody in the video; the view follows them slowly, planned once for the whole length.
         size: width and height of the panel in pixels, each at least 16.
         world: where they stand; None turns camera axes upright, as for frames of which it knows nothing.
+        theme: what is behind them.
 
     Raises:
         ValueError: for a smaller size.
     """
 
-    def __init__(self, tracks: Sequence[Track3D], size: tuple[int, int], world: World | None = None) -> None:
+    def __init__(
+        self, tracks: Sequence[Track3D], size: tuple[int, int], world: World | None = None, theme: Theme = DARK
+    ) -> None:
         if min(size) < 16:
             raise ValueError(f"the 3D panel needs at least 16 x 16 pixels, not {size[0]} x {size[1]}")
-        self.size = size
+        self.size, self._theme = size, theme
         complete = upright_world(tracks, world)
         self._tracks = [replace(track, joints_m=complete(track.joints_m, track.frame_index)) for track in tracks]
         #: From the axes of the tracks to those of the scene.
         self.world = WorldFrame(np.eye(3), 0.0)
         self.camera = OrbitCamera.fitted(*_to_be_seen(self._tracks, self.world), size)
-        self._backdrop = _backdrop(size)
+        self._backdrop = _backdrop(size, theme)
         self._grid = _floor_grid(_HALF_GRID)
         #: Width of the floor's cells in metres.
         self.cell_m = _cell(1.1 * float(np.median(self.camera.distances_m)))
@@ -90,7 +87,7 @@ class SkeletonScene:
         def fade(depth_m: float) -> float:
             return self._fade(depth_m, view)
 
-        parts = [part for figure in figures for part in figure_parts(figure, view, self._min_scale, fade)]
+        parts = [part for figure in figures for part in figure_parts(figure, view, self._min_scale, fade, self._theme)]
         for part in sorted(parts, key=lambda part: -part.depth_m):
             part.draw(image)
         for figure in figures:
@@ -116,7 +113,7 @@ class SkeletonScene:
         return max(1.0, min(self.size) / 480)
 
     def _draw_grid(self, image: Image, view: View) -> None:
-        """Light added to the backdrop; the grid lies still on the floor while its bright part follows the view."""
+        """Light added to the backdrop, or taken away; the grid lies still, while its bright part follows the view."""
         centre = view.target_m[[0, 2]] / self.cell_m
         flat = self._grid + np.round(centre)
         distance = np.linalg.norm(flat.mean(axis=1) - centre, axis=1) / _HALF_GRID
@@ -127,12 +124,12 @@ class SkeletonScene:
         level = np.floor(np.clip(1 - distance, 0, 1) ** 1.2 * _FADE_LEVELS)
         light = np.zeros_like(image)
         for step in range(_FADE_LEVELS):
-            colour = mix((0, 0, 0), _GRID_LIGHT, (step + 1) / _FADE_LEVELS)
+            colour = mix((0, 0, 0), self._theme.grid, (step + 1) / _FADE_LEVELS)
             canvas.polylines(light, pixels[shown & (level == step)], colour, self._unit())
         # Nothing lies above the highest line.
         highest = float(np.min(pixels[shown, :, 1], initial=image.shape[0]))
         top = min(max(int(highest) - 2, 0), image.shape[0] - 1)
-        cv2.add(image[top:], light[top:], dst=image[top:])
+        (cv2.add if self._theme.lighter else cv2.subtract)(image[top:], light[top:], dst=image[top:])
 
     def _draw_shadow(self, image: Image, figure: Figure, view: View) -> None:
         """A soft shadow straight below the limbs, weaker the higher the limb is; drawn at half size."""
@@ -158,7 +155,7 @@ class SkeletonScene:
             canvas.polylines(mask, [line - low], strength, width)
         soft = cv2.GaussianBlur(mask, (0, 0), spread)
         full = cv2.resize(soft, None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR)
-        canvas.blend_mask(image, np.asarray(full, dtype=np.uint8), 2 * int(low[0]), 2 * int(low[1]), _SHADOW)
+        canvas.blend_mask(image, np.asarray(full, dtype=np.uint8), 2 * int(low[0]), 2 * int(low[1]), self._theme.shadow)
 
     def _draw_trail(self, image: Image, track: Track3D, frame_index: int, view: View) -> None:
         """The way of the pelvis over the floor during the last moments."""
@@ -173,7 +170,9 @@ class SkeletonScene:
         for level in range(_FADE_LEVELS):
             inside = usable & (np.floor(age[1:] * _FADE_LEVELS) == level)
             share = 0.7 * (1 - level / _FADE_LEVELS)
-            canvas.polylines(image, pieces[inside], mix(_GLOW, accent(track.track_id), share), 1.6 * self._unit())
+            canvas.polylines(
+                image, pieces[inside], mix(self._theme.glow, accent(track.track_id), share), 1.6 * self._unit()
+            )
 
     def _draw_footing(self, image: Image, figure: Figure, view: View) -> None:
         """A ring on the floor under the pelvis and a drop line to it: where the person is, and how high."""
@@ -181,11 +180,11 @@ class SkeletonScene:
         colour = accent(figure.track_id)
         pixels, depth = view.project(pelvis * _FLOOR + _RING_M * _CIRCLE)
         if np.isfinite(depth).all():
-            canvas.polylines(image, pixels[None], mix(BACKGROUND, colour, 0.75), 1.5 * self._unit())
+            canvas.polylines(image, pixels[None], mix(self._theme.background, colour, 0.75), 1.5 * self._unit())
         ends, depth = view.project(np.stack([pelvis, pelvis * _FLOOR]))
         if np.isfinite(depth).all():
             unit = self._unit()
-            canvas.dashed_line(image, ends[0], ends[1], mix(BACKGROUND, colour, 0.5), unit, 4 * unit)
+            canvas.dashed_line(image, ends[0], ends[1], mix(self._theme.background, colour, 0.5), unit, 4 * unit)
 
     def _draw_label(self, image: Image, figure: Figure, view: View) -> None:
         """The id over the head, above raised hands too."""
@@ -203,7 +202,9 @@ class SkeletonScene:
     def _draw_note(self, image: Image, text: str) -> None:
         size = max(12, round(min(self.size) / 26))
         width, height = canvas.text_size(text, size)
-        canvas.write_text(image, text, (self.size[0] - width) / 2, 0.2 * self.size[1] - height / 2, size, _MUTED)
+        canvas.write_text(
+            image, text, (self.size[0] - width) / 2, 0.2 * self.size[1] - height / 2, size, self._theme.muted
+        )
 
 
 def _to_be_seen(tracks: Sequence[Track3D], world: WorldFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -228,14 +229,14 @@ def _to_be_seen(tracks: Sequence[Track3D], world: WorldFrame) -> tuple[NDArray[n
     return points.reshape(-1, 3), np.repeat(times, points.shape[1])
 
 
-def _backdrop(size: tuple[int, int]) -> Image:
-    """Dark slate, lighter behind the people and darker in the corners."""
+def _backdrop(size: tuple[int, int], theme: Theme) -> Image:
+    """Lighter behind the people and darker in the corners."""
     width, height = size
     x = (np.arange(width) + 0.5) / width - 0.5
     y = (np.arange(height) + 0.5) / height - 0.52
     distance = np.hypot(x[None, :], 1.1 * y[:, None]) / 0.72
     share = np.clip(distance, 0.0, 1.0)[..., None] ** 1.3
-    middle, edge = np.array(mix(BACKGROUND, _GLOW, 0.6), dtype=np.float64), np.array(_DEEP, dtype=np.float64)
+    middle, edge = np.array(mix(theme.background, theme.glow, 0.6), np.float64), np.array(theme.edge, np.float64)
     shade = middle + (edge - middle) * share
     # An ordered half-tone of one grey level hides the banding of a slow gradient, and stays still from frame to frame.
     bayer = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]]) / 16

@@ -200,6 +200,24 @@ def test_gif_palette_serves_the_whole_clip(tmp_path: Path) -> None:
     assert np.abs(frames[-1].astype(int) - late).max() <= 10
 
 
+def test_gif_leaves_out_noise_and_keeps_slow_changes(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    still = rng.integers(40, 200, (40, 40, 3)).astype(np.uint8)
+    sizes = {}
+    for name, noise in (("still", 0), ("noisy", 2)):
+        with open_writer(tmp_path / f"{name}.gif") as writer:
+            for step in range(20):
+                moved = still + rng.integers(-noise, noise + 1, still.shape)
+                writer.write(moved.astype(np.uint8), step / 10)
+        sizes[name] = (tmp_path / f"{name}.gif").stat().st_size
+    assert sizes["noisy"] < 1.2 * sizes["still"]
+    with open_writer(tmp_path / "fade.gif") as writer:
+        for step in range(40):
+            writer.write(np.full((40, 40, 3), 100 + step, dtype=np.uint8), step / 10)
+    _, frames = _gif(tmp_path / "fade.gif")
+    assert abs(float(frames[-1].mean()) - 139) <= 7
+
+
 @pytest.mark.parametrize("extension", sorted(PICTURES))
 def test_single_frame(tmp_path: Path, extension: str) -> None:
     path = tmp_path / f"out{extension.upper()}"

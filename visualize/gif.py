@@ -22,8 +22,8 @@ _TICKS = 100
 _MIN_TICKS = 2
 #: Delays have 16 bits.
 _MAX_TICKS = 65_535
-#: A pixel keeps its colour until a channel differs by more: noise of films costs a third of the file and is not seen.
-_UNSEEN = 5
+#: A pixel keeps its colour until a channel differs by more: noise of films costs a quarter of the file and is not seen.
+_UNSEEN = 3
 
 
 class GifWriter(FrameWriter):

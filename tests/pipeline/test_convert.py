@@ -55,7 +55,9 @@ def test_what_is_no_result(folder: Path) -> None:
 
 @pytest.mark.slow
 def test_pictures_need_the_video(short_clip: Path, tmp_path: Path) -> None:
-    assert run(short_clip, "--out", "r.npz", "--end", 0.2, cwd=tmp_path).returncode == 0
+    assert run(short_clip, "--out", "r.npz", "--out", "r.html", "--end", 0.2, cwd=tmp_path).returncode == 0
+    # the video is in the page
+    assert '"inside":true' in (tmp_path / "r.html").read_text("utf-8")
     done = run(
         "convert",
         "r.npz",
@@ -70,6 +72,6 @@ def test_pictures_need_the_video(short_clip: Path, tmp_path: Path) -> None:
         cwd=tmp_path,
     )
     assert done.returncode == 0, done.stderr
-    assert leftovers(tmp_path) == ["r.gif", "r.npz"]
+    assert leftovers(tmp_path) == ["r.gif", "r.html", "r.npz"]
     with Image.open(tmp_path / "r.gif") as picture:
         assert picture.size == (320, 240)

@@ -32,10 +32,11 @@ def page_document(contents: dict[str, Any], video: bytes | None) -> str:
     web = files("pipeline.formats.page") / "web"
     style = (web / "style.css").read_text("utf-8")
     three, own = asset_path(_THREE).read_text("utf-8"), page_script()
-    beside = contents["video"] is not None and video is None
+    # From the disk, and from a server that has both.
+    beside = " file: 'self'" if contents["video"] is not None and video is None else ""
     policy = (
         f"default-src 'none'; script-src {_hash(three)} {_hash(own)}; style-src {_hash(style)}; img-src blob: data:; "
-        f"media-src blob: data:{' file:' if beside else ''}; base-uri 'none'; form-action 'none'"
+        f"media-src blob: data:{beside}; base-uri 'none'; form-action 'none'"
     )
     # In a script, "<" could begin its end.
     data = json.dumps(contents, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")

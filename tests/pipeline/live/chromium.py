@@ -102,6 +102,10 @@ class Browser:
                 "Input.dispatchMouseEvent", self._page, type=kind, x=x, y=y, button="left", buttons=1, clickCount=1
             )
 
+    def download_to(self, folder: Path) -> None:
+        """Files that the page gives are kept there."""
+        self._call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
+
     def choose(self, selector: str, *files: Path) -> None:
         """Give files to an input of the page."""
         root = self._call("DOM.getDocument", self._page)["root"]["nodeId"]

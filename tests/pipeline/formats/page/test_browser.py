@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -246,7 +247,7 @@ def test_a_phone_in_light(browser: Browser, file: Path) -> None:
     assert not problems(browser)
 
 
-def test_what_is_kept_equals_what_is_shown(page: Browser) -> None:
+def test_what_is_kept_equals_what_is_shown(page: Browser, tmp_path: Path) -> None:
     rows = str(page.ask("page.table()")).splitlines()
     knees = [f"{side}_knee_flexion_{what}" for side in ("left", "right") for what in ("deg", "sd_deg")]
     assert rows[0].split(",") == ["person", "frame", "time_s", *knees]
@@ -256,6 +257,15 @@ def test_what_is_kept_equals_what_is_shown(page: Browser) -> None:
     assert rows[9].endswith(",,,,")
     picture: Any = page.ask("page.picture().toDataURL()")
     assert base64.b64decode(picture.partition(",")[2]).startswith(b"\x89PNG")
+    page.download_to(tmp_path)
+    for name in ("csv", "png"):
+        click(page, name)
+        end = time.monotonic() + 20
+        while not list(tmp_path.glob(f"*.{name}")) and time.monotonic() < end:
+            page.ask(LATER)
+    kept = sorted(path.name for path in tmp_path.iterdir())
+    assert kept == ["_script_window.hacked_1_script_amp_-0.png", "_script_window.hacked_1_script_amp_.csv"]
+    assert (tmp_path / kept[1]).read_text("utf-8").splitlines() == rows
 
 
 def test_a_video_beside_the_page(browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

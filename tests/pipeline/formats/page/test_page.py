@@ -124,4 +124,4 @@ class TestVideo:
         monkeypatch.setattr(proxy, "_LEAST_RATE", {"_LEAST_RATE": 10**12, "LARGEST": 0}[limit])
         save(tmp_path / "a.html", two_people(), ExportOptions(video=film(tmp_path / "film.mp4")))
         text = (tmp_path / "a.html").read_text("utf-8")
-        assert not data_of(text)["video"]["inside"] and "media-src blob: data: file:;" in text
+        assert not data_of(text)["video"]["inside"] and "media-src blob: data: file: &#x27;self&#x27;;" in text

@@ -233,7 +233,7 @@ async function begin() {
       byId("secondname").textContent = file.name;
       plots.forEach(plot => plot.fillChoices(true));
       const matched = second.pairs.length;
-      say(matched ? `${file.name} lies over the result, drawn in ${theme() === "dark" ? "white" : "black"} and dashed`
+      say(matched ? `${file.name} lies over the result: the thin figures, the dashed lines`
         : `${file.name} was read, but nobody in it is seen at the times of this result; try the time shift`, !matched);
     } catch (problem) {
       say(`${file.name} cannot be used: ${problem.message}`, true);

@@ -24,6 +24,9 @@ export class Plot {
     this.choose(key);
   }
 
+  /** Who is plotted: of differences only those that differ from somebody. */
+  people() { return this.ask.people().filter(person => !(person.second && this.quantity.needsSecond)); }
+
   fillChoices(second) {
     const groups = new Map();
     for (const quantity of this.quantities.all) {
@@ -70,7 +73,7 @@ export class Plot {
     context.scale(ratio, ratio);
     const style = getComputedStyle(document.documentElement), ink = style.getPropertyValue("--muted"), line = style.getPropertyValue("--line");
     const { time, count } = this.model.frames;
-    const people = this.ask.people(), begin = time[0] ?? 0, end = count > 1 ? time[count - 1] : begin + 1;
+    const people = this.people(), begin = time[0] ?? 0, end = count > 1 ? time[count - 1] : begin + 1;
     let low = Infinity, high = -Infinity;
     const curves = people.map(person => ({ person, ...this.quantity.series(person) })).filter(curve => curve.value);
     for (const { value, sd } of curves) {
@@ -153,19 +156,19 @@ export class Plot {
     context.strokeStyle = getComputedStyle(document.documentElement).getPropertyValue("--accent");
     context.lineWidth = 1.5;
     stroke(context, [[x, TOP], [x, HEIGHT - BOTTOM]]);
-    for (const person of this.ask.people()) {
+    for (const person of this.people()) {
       const value = this.quantity.series(person).value?.[frame - person.first];
       if (!Number.isFinite(value)) continue;
       context.beginPath();
       context.arc(x, this.y(value), 4, 0, 2 * Math.PI);
-      context.fillStyle = person.second ? context.strokeStyle : lineColour(person);
+      context.fillStyle = person.second ? getComputedStyle(document.documentElement).getPropertyValue("--ink") : lineColour(person);
       context.fill();
     }
   }
 
   /** Rows of now, least and most; the extremes are buttons that go there. */
   fillTable() {
-    const people = this.ask.people();
+    const people = this.people();
     this.cells = people.slice(0, MOST_ROWS).map(person => ({ person, cell: element("td") }));
     const rows = this.cells.map(({ person, cell }) => {
       const { value, sd } = this.quantity.series(person);

@@ -26,6 +26,8 @@ __all__ = ["MoveNetBoxes", "MoveNetDetector", "MoveNetSettings", "create"]
 _THUNDER = "movenet_thunder_fp16.onnx"
 _MULTIPOSE = "movenet_multipose_fp16.onnx"
 _INPUT = 256  # both networks
+_AT_ONCE = 6  # people that MultiPose can tell in one picture
+_LEAST_PART = 128  # px; side of the smallest parts of a picture in which a crowd is looked for
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class MoveNetSettings:
         tile_every: small people are looked for on one of the overlapping tiles in every n-th frame, in turn, and on all
             of them in frame 0; 0 is never.
         flip: average each pose with that of the mirrored crop (a quarter less jitter, twice the time).
-        max_people: at most this many people, best first.
+        max_people: at most this many people, best first; None is everybody.
     """
 
     box_threshold: float = 0.18
@@ -60,7 +62,7 @@ class MoveNetSettings:
     look_every: int = 3
     tile_every: int = 4
     flip: bool = False
-    max_people: int = 12
+    max_people: int | None = None
 
 
 class MoveNetDetector:
@@ -81,7 +83,9 @@ class MoveNetDetector:
         self.settings = settings or MoveNetSettings()
         self.chosen = ""
         self._thunder = _session(_THUNDER)
-        self._multipose = MoveNetBoxes(self.settings.box_threshold)
+        most = self.settings.max_people
+        # Where fewer are asked for, those that it finds at once are enough.
+        self._multipose = MoveNetBoxes(self.settings.box_threshold, crowds=most is None or most > _AT_ONCE)
         # One more than cores: three networks (boxes, two people) then share two cores evenly.
         self._pool = ThreadPoolExecutor(workers or (os.cpu_count() or 1) + 1, thread_name_prefix="movenet")
 
@@ -175,18 +179,30 @@ class MoveNetBoxes:
 
     Args:
         threshold: least score of a box.
+        crowds: where it finds as many people as it can tell at once, look for more in parts of the picture.
 
     Raises AssetError if the model file is missing or damaged.
     """
 
     file = _MULTIPOSE
 
-    def __init__(self, threshold: float) -> None:
-        self.threshold = threshold
+    def __init__(self, threshold: float, *, crowds: bool = True) -> None:
+        self.threshold, self.crowds = threshold, crowds
         self._network = _session(self.file)
 
     def find(self, image: NDArray[np.uint8], window: tuple[int, int, int, int]) -> list[NDArray[np.float32]]:
         """Boxes ``[4]`` in a window (x0, y0, x1, y1) of the image, in pixels of the image."""
+        found = self._at_once(image, window)
+        if len(found) < _AT_ONCE or not self.crowds:
+            return found
+        x0, y0, x1, y1 = window
+        for left, top, right, bottom in tiles(x1 - x0, y1 - y0, _LEAST_PART):
+            part = self.find(image, (x0 + left, y0 + top, x0 + right, y0 + bottom))
+            found += [box for box in part if all(_share_inside(box, other) < 0.6 for other in found)]
+        return found
+
+    def _at_once(self, image: NDArray[np.uint8], window: tuple[int, int, int, int]) -> list[NDArray[np.float32]]:
+        """Boxes of at most ``_AT_ONCE`` people."""
         x0, y0, x1, y1 = window
         pixels, scale = letterbox(image[y0:y1, x0:x1], _INPUT)
         rows = self._network.run(None, {"input:0": pixels[None].astype(np.int32)})[0][0]

@@ -29,13 +29,13 @@ class MMPoseSettings:
         box_threshold: least score of a box that is looked into, or of a person of a one-stage model.
         least_score: a pose with a lower score is rejected.
         flip_test: average each pose with that of the mirrored picture (twice the time).
-        max_people: at most this many people, best first.
+        max_people: at most this many people, best first; None is everybody.
     """
 
     box_threshold: float = 0.3
     least_score: float = 0.25
     flip_test: bool = False
-    max_people: int = 12
+    max_people: int | None = None
 
 
 class MMPoseDetector:

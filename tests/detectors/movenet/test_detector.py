@@ -10,7 +10,7 @@ import pytest
 from assets import integrity
 from assets.integrity import AssetError, asset_path
 from detectors.layouts import COCO_17, H36M_17
-from detectors.movenet.detector import MoveNetDetector, MoveNetSettings
+from detectors.movenet.detector import MoveNetBoxes, MoveNetDetector, MoveNetSettings
 from detectors.people import Person2D
 from detectors.registry import DETECTORS, create_detector
 from pipeline.media.decode import read_frames
@@ -176,3 +176,32 @@ def test_every_registered_detector_can_be_found_and_others_are_refused() -> None
     assert create_detector("movenet").name == "movenet"
     with pytest.raises(ValueError, match=r"no detector named 'openpose'; choose one of: .*movenet"):
         create_detector("openpose")
+
+
+@pytest.mark.parametrize(("crowds", "at_least"), [(True, 40), (False, 6)])
+def test_a_crowd_is_looked_for_in_parts_of_the_picture(
+    monkeypatch: pytest.MonkeyPatch, crowds: bool, at_least: int
+) -> None:
+    """The network tells six people in a picture; here it tells the six that are nearest to the middle of it."""
+    places = np.array([(x, y) for x in range(60, 1200, 120) for y in range(60, 700, 160)], float)
+    people = (np.tile(places, 2) + np.array([-20, -50, 20, 50])).astype(np.float32)
+    looks: list[tuple[int, int, int, int]] = []
+
+    def at_once(self: MoveNetBoxes, image: np.ndarray, window: tuple[int, int, int, int]) -> list[np.ndarray]:
+        looks.append(window)
+        inside = people[(people[:, :2] >= window[:2]).all(axis=1) & (people[:, 2:] <= window[2:]).all(axis=1)]
+        middle = np.add(window[:2], window[2:]) / 4
+        return list(inside[np.argsort(np.linalg.norm((inside[:, :2] + inside[:, 2:]) / 4 - middle, axis=1))][:6])
+
+    monkeypatch.setattr(MoveNetBoxes, "_at_once", at_once)
+    image = np.zeros((720, 1280, 3), np.uint8)
+    found = MoveNetBoxes(0.18, crowds=crowds).find(image, (0, 0, 1280, 720))
+    assert len(found) >= at_least and len({tuple(box) for box in found}) == len(found)
+    assert len(looks) <= (2 * len(people) if crowds else 1)
+    # A few people are one look.
+    people, before = people[:5], len(looks)
+    assert len(MoveNetBoxes(0.18).find(image, (0, 0, 1280, 720))) == 5 and len(looks) == before + 1
+
+
+def test_nobody_is_left_out_in_silence() -> None:
+    assert MoveNetSettings().max_people is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from assets.integrity import asset_path, manifest
 from detectors.layouts import COCO_17
 from detectors.movenet.crops import Crop, crop_for_box, crop_for_person, inside_share, letterbox, tiles
+from detectors.movenet.overlap import body_mask, overlooked
 from detectors.options import DetectorOptions, Stage
 from detectors.people import Person2D
-from detectors.tracking.merging import box_iou, remove_duplicates
+from detectors.tracking.merging import box_iou, pose_similarity, remove_duplicates
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -27,6 +28,9 @@ _THUNDER = "movenet_thunder_fp16.onnx"
 _MULTIPOSE = "movenet_multipose_fp16.onnx"
 _INPUT = 256  # both networks
 _AT_ONCE = 6  # people that MultiPose can tell in one picture
+#: What is left of the confidence of a joint where somebody else was seen, and how much the rest of somebody who is
+#: partly hidden must be like what was seen in the frame before.
+_HIDDEN, _SAME_PLACE = 0.4, 0.4
 _LEAST_PART = 128  # px; side of the smallest parts of a picture in which a crowd is looked for
 
 
@@ -70,8 +74,9 @@ class MoveNetDetector:
 
     People of the preceding frame are followed by a crop around their keypoints, so that a missed box does not lose
     them; boxes of MultiPose that no followed pose explains are looked into as well, and of two poses of one person the
-    better stays. Thunder knows upright people only, so crops are turned to bring the body upright. All networks run on
-    one thread each, side by side.
+    better stays. Whose crop has seen somebody else is looked for once more, with that one painted over. Thunder knows
+    upright people only, so crops are turned to bring the body upright. All networks run on one thread each, side by
+    side.
 
     Raises AssetError if a model file is missing or damaged.
     """
@@ -99,14 +104,20 @@ class MoveNetDetector:
         followed = [self._pool.submit(self._follow, image_rgb, person) for person in previous]
         scheduled = not previous or frame_index % settings.look_every == 0
         boxes = self._look(image_rgb, frame_index, scheduled)
-        people = [person for future in followed if (person := future.result()) is not None]
+        poses = [future.result() for future in followed]
+        people = [person for person in poses if person is not None]
         sure = [person for person in people if person.score >= settings.least_score]
         if not scheduled and len(sure) < len(previous):
             boxes += self._look(image_rgb, None, True)
         unexplained = [box for box in _results(boxes) if not _explained(box, sure)]
         newcomers = self._pool.map(lambda box: self._newcomer(image_rgb, box), unexplained)
         people += [person for person in newcomers if person is not None]
-        return remove_duplicates(people, previous)[: settings.max_people]
+        people = remove_duplicates(people, previous)
+        for person, instead in overlooked(previous, poses, people):
+            pose = self._behind(image_rgb, person, instead)
+            if pose is not None and len(remove_duplicates([*people, pose])) > len(people):
+                people.append(pose)
+        return people[: settings.max_people]
 
     def describe(self) -> dict[str, Any]:
         """See ``detectors.base.PoseDetector.describe``."""
@@ -135,6 +146,29 @@ class MoveNetDetector:
         if pose.score < settings.least_score:
             pose = self._turned(image, crop, pose)
         return pose if pose.score >= settings.least_score_followed else None
+
+    def _behind(self, image: NDArray[np.uint8], person: Person2D, before: Person2D) -> Person2D | None:
+        """What there is of somebody known beside another person, who is painted over; None if it is not credible."""
+        settings = self.settings
+        height, width = image.shape[:2]
+        crop = crop_for_person(person, settings.confident)
+        taken = body_mask(before, (width, height))
+        rest = image.copy()
+        x0, y0, x1, y1 = np.clip(
+            [crop.x0, crop.y0, crop.x0 + crop.side, crop.y0 + crop.side], 0, (width, height) * 2
+        ).tolist()
+        if x1 <= x0 or y1 <= y0:
+            return None
+        rest[taken] = rest[y0:y1, x0:x1].mean(axis=(0, 1)).astype(np.uint8)
+        pose = self._pose(rest, crop)
+        x, y = np.rint(pose.keypoints_px).astype(int).T
+        hidden = taken[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)]
+        confidence = np.where(hidden, _HIDDEN * pose.confidence, pose.confidence).astype(np.float32)
+        pose = replace(pose, confidence=confidence, score=float(confidence.mean()))
+        sure = np.count_nonzero(confidence >= settings.confident)
+        alike = max(pose_similarity(pose, person), box_iou(pose.box, person.box))
+        credible = pose.score >= settings.least_score_followed and sure >= settings.least_joints - 2
+        return pose if credible and alike >= _SAME_PLACE else None
 
     def _newcomer(self, image: NDArray[np.uint8], box: NDArray[np.float32]) -> Person2D | None:
         """Pose in a box, or None if it is not credible; with a second crop where the box did not fit the person."""

@@ -86,7 +86,6 @@ def ground_tracks(
         motion: of the camera.
         network: see ``lifting.world.ground``.
         resize: sizes of people may be changed so that they share a floor.
-
         known: of up and the floor beforehand, in the first shot.
 
     Returns:
